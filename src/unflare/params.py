@@ -1,0 +1,140 @@
+"""params.yaml as frozen nouns, read strictly: no defaults in code, an unknown or missing key is an error with its place."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Range = tuple[float, float]
+Shape = tuple[Count, Count]
+Waveform = Literal["sine", "square", "triangle", "exponential"]
+
+
+class Noun(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _ranges_ascend(self) -> Self:
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if field.annotation == Range and value[0] > value[1]:
+                raise ValueError(f"{name}: the range {list(value)} does not ascend")
+        return self
+
+
+class Data(Noun):
+    root: Path
+    validation: Annotated[float, Field(gt=0, lt=1)]
+    test: Annotated[float, Field(gt=0, lt=1)]
+
+
+class Sample(Noun):
+    sequences: Annotated[int, Field(ge=3)]
+    seconds: Annotated[float, Field(ge=1)]
+    frame_rate: Count
+    shape: Shape
+    flares: Annotated[int, Field(ge=3)]
+
+
+class Sensor(Noun):
+    """Constants of DVS-Voltmeter; time in microseconds, irradiance on the linear scale 0 to 255."""
+
+    k: tuple[Positive, Positive, Positive, float, float, Positive]
+
+
+class Scenes(Noun):
+    train: Count
+    validation: Count
+    test: Count
+    duration: Annotated[int, Field(ge=10_000, le=1_000_000)]
+    flare_only: Share
+    background_only: Share
+    rule: Literal["pnl_es", "union"]
+    night_level: Range
+
+
+class Lamp(Noun):
+    steady: Share
+    hertz: Range
+    floor: Range
+    waveforms: Annotated[tuple[Waveform, ...], Field(min_length=1)]
+    brightness: Range
+    gamma: Range
+    scale: Range
+    shear: float
+    translation: float
+    speed: float
+    frame_rate: Count
+
+
+class Features(Noun):
+    window: Count
+
+
+class Network(Noun):
+    d_model: Count
+    d_state: Count
+    d_conv: Count
+    expand: Count
+    layers: Count
+
+
+class Training(Noun):
+    window: Annotated[int, Field(ge=2)]
+    lead: Annotated[int, Field(ge=0)]
+    batch: Count
+    steps: Count
+    learning_rate: Positive
+    weight_decay: Annotated[float, Field(ge=0)]
+    warmup: Annotated[int, Field(ge=0)]
+    clip: Positive
+    validate_every: Count
+    validation_windows: Count
+
+    @model_validator(mode="after")
+    def _lead_inside_window(self) -> Self:
+        if self.lead >= self.window:
+            raise ValueError(f"lead {self.lead} leaves no event of a window of {self.window} to learn from")
+        return self
+
+
+class Evaluation(Noun):
+    window: Count
+    baf_window: Count
+
+
+class Params(Noun):
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    data: Data
+    sample: Sample
+    sensor: Sensor
+    scenes: Scenes
+    lamp: Lamp
+    features: Features
+    network: Network
+    training: Training
+    evaluation: Evaluation
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Parameters of the working folder. Raises ValueError with one line per fault: where, what was expected, what was found."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{path.absolute()}: no such file; run this from the project's folder") from None
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise ValueError(
+            "\n".join(_fault(path, fault["loc"], fault["msg"], fault["input"]) for fault in error.errors())
+        ) from None
+
+
+def _fault(path: Path, place: tuple[int | str, ...], message: str, found: object) -> str:
+    return f"{path}: {'.'.join(map(str, place)) or 'the whole file'}: {message}, found {found!r}"
