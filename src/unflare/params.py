@@ -1,4 +1,4 @@
-"""params.yaml as frozen nouns, read strictly: no defaults in code, an unknown or missing key is an error with its place."""
+"""params.yaml as frozen nouns, read strictly: no defaults in code; an unknown or missing key is an error."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -20,9 +20,10 @@ class Noun(BaseModel):
     @model_validator(mode="after")
     def _ranges_ascend(self) -> Self:
         for name, field in type(self).model_fields.items():
-            value = getattr(self, name)
-            if field.annotation == Range and value[0] > value[1]:
-                raise ValueError(f"{name}: the range {list(value)} does not ascend")
+            if str(field.annotation) == str(Range):
+                low, high = getattr(self, name)
+                if low > high:
+                    raise ValueError(f"{name}: the range {[low, high]} does not ascend")
         return self
 
 
@@ -121,7 +122,7 @@ class Params(Noun):
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
-    """Parameters of the working folder. Raises ValueError with one line per fault: where, what was expected, what was found."""
+    """Parameters of the working folder. Raises ValueError, one line a fault: place, expected, found."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -79,7 +79,8 @@ def _refuse(bad: Array, values: Array, sentence: str, offset: int = 0) -> None:
 
 def empty(shape: tuple[int, int]) -> Events:
     """No events of a sensor of this shape."""
-    return Events(*(np.empty(0, dtype) for dtype in DTYPES.values()), shape)
+    t, x, y, p = (np.empty(0, dtype) for dtype in DTYPES.values())
+    return Events(t, x, y, p, shape)
 
 
 def merge(*streams: Events) -> tuple[Events, Array]:
@@ -91,6 +92,6 @@ def merge(*streams: Events) -> tuple[Events, Array]:
     if len(shapes) != 1:
         raise ValueError(f"merge: streams must be of one sensor, found {sorted(shapes)}")
     source = np.repeat(np.arange(len(streams), dtype=np.uint8), [len(stream) for stream in streams])
-    joined = [np.concatenate([getattr(stream, name) for stream in streams]) for name in DTYPES]
-    order = np.argsort(joined[0], kind="stable")
-    return Events(*(column[order] for column in joined), shapes.pop()), source[order]
+    t, x, y, p = (np.concatenate([getattr(stream, name) for stream in streams]) for name in DTYPES)
+    order = np.argsort(t, kind="stable")
+    return Events(t, x, y, p, shapes.pop())[order], source[order]
