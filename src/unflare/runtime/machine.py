@@ -1,0 +1,53 @@
+"""Facts of the machine. They come from the machine and the environment, never from params.yaml: the same experiment
+keeps its hash wherever it runs."""
+
+import os
+import platform
+
+import psutil
+import torch
+
+
+def device() -> torch.device:
+    """The device to compute on: UNFLARE_DEVICE if set, else CUDA if there is one, else the CPU.
+
+    Raises ValueError if UNFLARE_DEVICE asks for what this machine lacks.
+    """
+    name = os.environ.get("UNFLARE_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    if name not in {"cpu", "cuda"}:
+        raise ValueError(f"UNFLARE_DEVICE: expected cpu or cuda, found {name!r}")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("UNFLARE_DEVICE: expected a CUDA device, but torch finds none on this machine")
+    return torch.device(name)
+
+
+def workers() -> int:
+    """Worker processes: UNFLARE_WORKERS if set, else one for each core this process may use."""
+    name = os.environ.get("UNFLARE_WORKERS")
+    if name is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not name.isdecimal() or int(name) < 1:
+        raise ValueError(f"UNFLARE_WORKERS: expected a whole number above 0, found {name!r}")
+    return int(name)
+
+
+def facts() -> dict[str, str | int]:
+    """What ran this, for the record."""
+    return {
+        "processor": _processor(),
+        "cores": workers() if "UNFLARE_WORKERS" not in os.environ else os.cpu_count() or 1,
+        "memory_bytes": psutil.virtual_memory().total,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            models = (line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+            return next(models, "unknown")
+    except FileNotFoundError:
+        return platform.processor() or "unknown"

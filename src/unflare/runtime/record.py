@@ -1,0 +1,59 @@
+"""What a stage leaves for the report: time by part, memory by phase, which implementation ran, and its facts."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unflare.runtime import machine
+from unflare.runtime.clock import Clock
+from unflare.runtime.memory import Memory
+
+
+class Record:
+    """Filled by a stage while it works; written as one JSON file when it ends well."""
+
+    def __init__(self, name: str, device: torch.device | None) -> None:
+        self.name = name
+        self.clock = Clock(device)
+        self.memory = Memory()
+        self.implementations: dict[str, str] = {}
+        self.facts: dict[str, Any] = {}
+
+    def content(self) -> dict[str, Any]:
+        return {
+            "stage": self.name,
+            "seconds": self.clock.total,
+            "parts": self.clock.parts(),
+            "implementations": self.implementations,
+            "facts": self.facts,
+            "memory": [asdict(sample) for sample in self.memory.curve],
+            "machine": machine.facts(),
+        }
+
+
+@contextmanager
+def stage(path: Path, device: torch.device | None = None) -> Iterator[Record]:
+    """The record of the stage that `path` is named after.
+
+    Bad input ends the stage with its one sentence and exit code 2; UNFLARE_TRACE=1 shows where it was raised.
+    """
+    record = Record(path.stem, device)
+    try:
+        with record.memory:
+            yield record
+    except (ValueError, OSError, ImportError) as error:
+        if os.environ.get("UNFLARE_TRACE"):
+            raise
+        sys.stderr.write(f"{record.name}: {error}\n")
+        sys.exit(2)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.part")
+    aside.write_text(json.dumps(record.content(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    aside.replace(path)
