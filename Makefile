@@ -1,0 +1,47 @@
+# make repro and make test are the two commands of a fresh machine; both make the environment they need.
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.PHONY: setup setup-gpu repro test lint ui report clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make setup: expected Python 3.11 or newer, found " + sys.version.split()[0] + "; name another with PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# CUDA torch first, then the two packages that compile against it.
+setup-gpu:
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check torch setuptools wheel ninja
+	grep -v -E '^(torch|setuptools)==' constraints.txt > $(VENV)/constraints-gpu.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c $(VENV)/constraints-gpu.txt -e '.[dev,gpu]'
+	@touch $(VENV)/.ready
+
+repro: setup
+	dvc repro
+	@$(MAKE) --no-print-directory report
+
+lint: setup
+	ruff check
+	ruff format --check
+	mypy
+
+test: lint
+	pytest
+
+ui: setup
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} --host 127.0.0.1 --port $${PORT:-5000} --workers 1
+
+report:
+	@test -f reports/report.en.html || { echo "make report: reports/report.en.html is not there yet; make repro writes it" >&2; exit 2; }
+	@echo "The report: $(CURDIR)/reports/report.en.html"
+	@if [ -t 1 ] && command -v xdg-open >/dev/null && [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then xdg-open reports/report.en.html; fi
+
+# Products only; the environment, raw data and the record of experiments stay.
+clean:
+	rm -rf data/sample data/index.json data/scenes data/features models reports/stages reports/training reports/evaluation reports/figures reports/report.*
