@@ -138,4 +138,5 @@ def load(path: Path = Path("params.yaml")) -> Params:
 
 
 def _fault(path: Path, place: tuple[int | str, ...], message: str, found: object) -> str:
-    return f"{path}: {'.'.join(map(str, place)) or 'the whole file'}: {message}, found {found!r}"
+    found_leaf = "" if isinstance(found, dict) else f", found {found!r}"
+    return f"{path}: {'.'.join(map(str, place)) or 'the whole file'}: {message}{found_leaf}"

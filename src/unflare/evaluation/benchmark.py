@@ -1,0 +1,64 @@
+"""Every method on the same scenes: one table of scores, one set of curves."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from unflare.events import Array, Events
+from unflare.events.scene import Scene, load_scene
+from unflare.events.scorer import Scorer
+from unflare.scores import Scores, scores
+
+SCENARIOS = ("mixed", "flare_only", "background_only")
+CHUNK = 1 << 18  # events
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What a method said of the events of several scenes, joined.
+
+    probability  float32 (n,)  flare probability, by the method
+    flare        float32 (n,)  flare share, the truth
+    scenario     uint8 (n,)    place in SCENARIOS of the scene that the event is from
+    """
+
+    probability: Array
+    flare: Array
+    scenario: Array
+
+    def table(self, threshold: float) -> dict[str, Scores]:
+        """Scores over all events, and over those of each scenario that occurs."""
+        rows = {"overall": scores(self.probability, self.flare, threshold)}
+        for number, name in enumerate(SCENARIOS):
+            chosen = self.scenario == number
+            if chosen.any():
+                rows[name] = scores(self.probability[chosen], self.flare[chosen], threshold)
+        return rows
+
+
+def chunks(events: Events, size: int = CHUNK) -> Iterator[Events]:
+    for start in range(0, len(events), size):
+        yield events[start : start + size]
+
+
+def probability(scorer: Scorer, events: Events) -> Array:
+    """Flare probability of each event of a recording, float32 (n,)."""
+    parts = list(scorer(chunks(events)))
+    return np.concatenate(parts) if parts else np.empty(0, np.float32)
+
+
+def judge(scorers: Mapping[str, Scorer], paths: Iterable[Path]) -> dict[str, Judgement]:
+    """Each method over all scenes, a scene at a time."""
+    said: dict[str, list[Array]] = {name: [] for name in scorers}
+    flare: list[Array] = []
+    scenario: list[Array] = []
+    for path in paths:
+        scene: Scene = load_scene(path)
+        flare.append(scene.flare)
+        scenario.append(np.full(len(scene.flare), SCENARIOS.index(scene.recipe["scenario"]), np.uint8))
+        for name, scorer in scorers.items():
+            said[name].append(probability(scorer, scene.events))
+    truth, kinds = np.concatenate(flare), np.concatenate(scenario)
+    return {name: Judgement(np.concatenate(parts), truth, kinds) for name, parts in said.items()}
