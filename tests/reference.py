@@ -1,8 +1,87 @@
 """Slow, obvious versions of what the package does fast."""
 
+import math
+from collections.abc import Iterable
+from itertools import pairwise
+
 import numpy as np
+
+from unflare.events import Events
+from unflare.params import Sensor
 
 
 def ms_to_idx(t: np.ndarray) -> list[int]:
     """For every millisecond up to the last event's, how many events come before it."""
     return [sum(time < 1000 * ms for time in t.tolist()) for ms in range(int(t[-1]) // 1000 + 1)]
+
+
+def extract(events: Events, window: int) -> np.ndarray:
+    """The table of `unflare.features.pfd`, a row at a time: every event looks at all events before it."""
+    height, width = events.shape
+    fired = list(
+        zip(events.t.tolist(), events.x.tolist(), events.y.tolist(), (2.0 * events.p - 1).tolist(), strict=True)
+    )
+    flips: list[bool] = []
+    rows = []
+
+    def compressed(age: int | None) -> float:
+        return math.log1p(min(age, window)) / math.log1p(window) if age is not None else 1.0
+
+    for i, (t, x, y, p) in enumerate(fired):
+        mine = [j for j in range(i) if fired[j][1:3] == (x, y)]
+        flips.append(bool(mine) and t - fired[mine[-1]][0] <= window and fired[mine[-1]][3] != p)
+        recent = [j for j in range(i + 1) if t - fired[j][0] <= window]
+        around = [j for j in recent if max(abs(fired[j][1] - x), abs(fired[j][2] - y)) == 1]
+        latest = {fired[j][1:3]: j for j in around}
+        witnesses = [fired[j][3] for j in latest.values() if t - fired[j][0] <= window * 3 // 25]
+        Mf = sum(flips[j] for j in recent if fired[j][1:3] == (x, y))
+        Ma, Ne = sum(flips[j] for j in around), len(latest)
+        flipped = [fired[j][0] for j in [*mine, i] if flips[j]]
+        rows.append(
+            [
+                (2 * x - (width - 1)) / max(width - 1, 1),
+                (2 * y - (height - 1)) / max(height - 1, 1),
+                p,
+                compressed(t - fired[i - 1][0] if i else None),
+                compressed(t - fired[mine[-1]][0] if mine else None),
+                math.log1p(Mf),
+                math.log1p(Ma),
+                Ne / 8,
+                p * sum(witnesses) / max(len(witnesses), 1),
+                math.log1p(abs(Mf - Ma / max(Ne, 1))),
+                math.log1p(Ma / max(Ne, 1)),
+                compressed(t - flipped[-1] if flipped else None),
+                math.log1p(sum(fired[j][1:3] == (x, y) for j in recent)),
+            ]
+        )
+    return np.array(rows).reshape(-1, 13)
+
+
+def simulate_plainly(video: Iterable[tuple[int, np.ndarray]], sensor: Sensor, seed: int) -> Events:
+    """DVS-Voltmeter as its paper has it, pixel by pixel, with numpy's generators for every law."""
+    rng = np.random.default_rng(seed)
+    k1, k2, k3, k4, k5, k6 = sensor.k
+    frames = list(video)
+    height, width = frames[0][1].shape
+    found = []
+    for y, x in np.ndindex(height, width):
+        voltage = rng.uniform(-1, 1)
+        for (t_a, a), (t_b, b) in pairwise(frames):
+            light = (float(a[y, x]) + float(b[y, x])) / 2
+            drift = k1 * (float(b[y, x]) - float(a[y, x])) / ((t_b - t_a) * (light + k2)) + k4 + k5 * light
+            noise = k3 * np.sqrt(light) / (light + k2) + k6
+            now = float(t_a)
+            while True:
+                up, down = 1 - voltage, 1 + voltage
+                with np.errstate(over="ignore"):
+                    odds = np.expm1(-2 * drift * down / noise**2) / np.expm1(-4 * drift / noise**2)
+                sign = 1 if rng.random() < (odds if np.isfinite(odds) else float(drift > 0)) else -1
+                distance = up if sign > 0 else down
+                wait = rng.wald(distance / abs(drift), (distance / noise) ** 2)
+                if now + wait >= t_b:
+                    voltage += sign * distance * (t_b - now) / wait
+                    break
+                now, voltage = now + wait, 0.0
+                found.append((round(now), x, y, int(sign > 0)))
+    t, x, y, p = (np.array(column) for column in zip(*sorted(found), strict=True))
+    return Events(t.astype(np.int64), x.astype(np.uint16), y.astype(np.uint16), p.astype(np.uint8), (height, width))
