@@ -35,6 +35,7 @@ def times(kind: str, count: int = 70_000) -> np.ndarray:
     return np.cumsum(gaps[kind])
 
 
+Change = Callable[[np.ndarray], np.ndarray]
 KINDS = ["even", "ties", "gaps", "sparse", "late", "single"]
 
 
@@ -64,6 +65,7 @@ def test_no_events_are_a_recording_too(path: Path) -> None:
     assert same(load(path), empty(SHAPE))
     with open_recording(path) as recording:
         assert (recording.count, recording.duration, list(recording.chunks())) == (0, 0, [])
+        assert same(recording.between(0, 10**6), empty(SHAPE))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -85,6 +87,18 @@ def test_a_window_is_the_mask(path: Path, kind: str) -> None:
             start = int(rng.integers(-2000, events.t[-1] + 5000))
             stop = start + int(rng.choice([-10, 0, 1, 999, 1000, 20_000, 10_000_000]))
             assert same(recording.between(start, stop), events[(events.t >= start) & (events.t < stop)])
+
+
+@pytest.mark.parametrize("change", [lambda table: table[:-1], lambda table: np.append(table, np.uint64([70_000] * 3))])
+def test_a_table_a_little_short_or_long_changes_no_window(path: Path, change: Change) -> None:
+    events = of(times("even"))
+    write_dsec(path, [events])
+    with h5py.File(path, "r+") as file:
+        put("ms_to_idx", change)(file)
+    with open_recording(path) as recording:
+        recording.validate()
+        for start in range(int(events.t[-1]) - 5000, int(events.t[-1]) + 5000, 250):
+            assert same(recording.between(start, start + 600), events.between(start, start + 600))
 
 
 @pytest.mark.parametrize("size", [1, 777, 32_768, 10**6])
@@ -141,7 +155,7 @@ def test_npz_counts_from_its_first_event(tmp_path: Path) -> None:
         assert same(recording.between(0, recording.duration), events.shifted(-int(events.t[0])))
 
 
-def put(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Callable[[h5py.File], None]:
+def put(name: str, change: Change) -> Callable[[h5py.File], None]:
     def plant(file: h5py.File) -> None:
         values = change(file[name][()])
         del file[name]
@@ -150,7 +164,7 @@ def put(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Callable[[h5py
     return plant
 
 
-def at(i: int, value: int) -> Callable[[np.ndarray], np.ndarray]:
+def at(i: int, value: int) -> Change:
     def change(values: np.ndarray) -> np.ndarray:
         values[i] = value
         return values
@@ -175,10 +189,14 @@ FAULTS = {
     "table falls": (put("ms_to_idx", at(20, 0)), "must not descend"),
     "table beyond": (put("ms_to_idx", at(-1, 70_001)), "within the 70000 events"),
     "table not from 0": (put("ms_to_idx", lambda table: np.maximum(table, 3)), "begin with 0, found 3"),
-    "table short": (put("ms_to_idx", lambda table: table[:50]), "found 50 entries"),
+    "table short": (put("ms_to_idx", lambda table: table[:50]), "entries or more, found 50"),
     "table late": (put("ms_to_idx", lambda table: np.r_[0, table[1:] + 1]), "first event at"),
     "table early": (put("ms_to_idx", lambda table: np.r_[0, table[1:] - 1]), "first event at"),
     "table wrong in one place": (put("ms_to_idx", lambda table: at(21, table[21] + 1)(table)), r"\[21\] must be"),
+    "table ends early": (
+        put("ms_to_idx", lambda table: np.append(table, np.uint64([69_999] * 3))),
+        "must be 70000, found 69999|first event",
+    ),
     "offset of two": (put("t_offset", lambda offset: np.array([0, 1])), "t_offset must be one"),
     "t goes back": (put("events/t", at(40_000, 0)), "time must not go back"),
     "x out of range": (put("events/x", at(40_000, SHAPE[1])), "width 64, found 64"),

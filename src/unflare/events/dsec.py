@@ -49,10 +49,9 @@ class Dsec(PlainHdf5):
         super()._open()
         offset = self._file.get("t_offset")
         if not isinstance(offset, h5py.Dataset) or offset.shape or offset.dtype.kind not in "iu":
-            raise ValueError(f"{self.path}: t_offset must be one whole number, found {offset!r}")
-        self.start, self.origin, self._zero = self.origin, int(offset[()]), 0
-        if not self.count:
-            self.start = 0
+            found = f"{offset.dtype} {offset.shape}" if isinstance(offset, h5py.Dataset) else "no such dataset"
+            raise ValueError(f"{self.path}: t_offset must be one whole number, found {found}")
+        self.start, self.origin, self._zero = self._zero, int(offset[()]), 0
         table = column(self._file, "ms_to_idx", self.path)[:]
         _check_table(table, self.count, self.start + self.duration, self.path)
         self._table = table.astype(np.int64)
@@ -60,18 +59,19 @@ class Dsec(PlainHdf5):
 
     def locate(self, time: int) -> int:
         ms = max(time, 0) // 1000
+        first = self._first_of(max(min(ms, len(self._table) - 1), 0))  # the table may lack the last millisecond
         with one_sentence(self.path):
-            return self._bisect(time, self._first_of(ms), self._first_of(ms + 1))
+            return self._bisect(time, first, self._first_of(ms + 1))
 
     def _first_of(self, ms: int) -> int:
         return int(self._table[ms]) if ms < len(self._table) else self.count
 
     def _sample(self) -> None:
         t = self._columns["t"]
-        for ms in np.unique(np.linspace(0, len(self._table) - 1, SAMPLES).astype(int)) if self.count else ():
+        for ms in np.unique(np.linspace(0, max(len(self._table) - 1, 0), SAMPLES).astype(int)).tolist():
             first = self._first_of(ms)
             before = int(t[first - 1]) if first > 0 else -1
-            after = int(t[first]) if first < self.count else 1000 * int(ms)
+            after = int(t[first]) if first < self.count else 1000 * ms
             if not before < 1000 * ms <= after:
                 raise ValueError(
                     f"{self.path}: ms_to_idx[{ms}] = {first} must be the first event at {1000 * ms} us or later, "
@@ -82,12 +82,16 @@ class Dsec(PlainHdf5):
         known = 0
         for first, chunk in self._numbered():
             expected = first_events(chunk.t, known, first)
-            found = self._table[known : known + len(expected)]
-            wrong = np.flatnonzero(found != expected[: len(found)])
-            if len(wrong):
-                i = int(wrong[0])
-                raise ValueError(f"{self.path}: ms_to_idx[{known + i}] must be {expected[i]}, found {found[i]}")
+            self._compare(known, expected)
             known += len(expected)
+        self._compare(known, np.full(max(len(self._table) - known, 0), self.count))
+
+    def _compare(self, known: int, expected: Array) -> None:
+        found = self._table[known : known + len(expected)]
+        wrong = np.flatnonzero(found != expected[: len(found)])
+        if len(wrong):
+            i = int(wrong[0])
+            raise ValueError(f"{self.path}: ms_to_idx[{known + i}] must be {expected[i]}, found {found[i]}")
 
     def _numbered(self) -> Iterator[tuple[int, Events]]:
         first = 0
@@ -106,9 +110,9 @@ def first_events(t: Array, known: int, first: int) -> Array:
 
 
 def _check_table(table: Array, count: int, stop: int, path: Path) -> None:
-    expected = (stop - 1) // 1000 if count else 0
+    expected = max((stop - 1) // 1000, 1) if count else 0
     if len(table) < expected:
-        raise ValueError(f"{path}: ms_to_idx must reach millisecond {expected}, found {len(table)} entries")
+        raise ValueError(f"{path}: ms_to_idx must have {expected} entries or more, found {len(table)}")
     if len(table) and table[0] != 0:
         raise ValueError(f"{path}: ms_to_idx must begin with 0, found {table[0]}")
     falls = np.flatnonzero(table[1:] < table[:-1])
