@@ -3,7 +3,7 @@
 from unflare.events.aside import aside
 from unflare.events.files import load, open_recording
 from unflare.events.flare7k import FlarePair
-from unflare.events.index import Index, Sequence, build
+from unflare.events.index import EMBEDDED, Index, Sequence, build
 from unflare.events.recording import Recording
 from unflare.events.scene import Scene, load_scene, save_scene, scene_paths
 from unflare.events.scorer import Scorer
@@ -12,6 +12,7 @@ from unflare.events.stream import Array, Events, empty, merge
 from unflare.events.writing import write_dsec, write_rectify_map
 
 __all__ = [
+    "EMBEDDED",
     "SPLITS",
     "Array",
     "Events",

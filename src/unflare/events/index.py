@@ -12,6 +12,7 @@ from unflare.events.flare7k import COMPLETE, FlarePair, find_flares, walk
 from unflare.events.splits import SPLITS, Split, T, split
 
 SECOND = 1_000_000
+EMBEDDED = "embedded.json"  # the embedded data set says so in this file of its root
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +42,10 @@ class Skipped(_Record):
 
 
 class Index(_Record):
-    """Sequences and flare pairs by split, and what was found but cannot be used."""
+    """Sequences and flare pairs by split, what was found but cannot be used, and whether it is the embedded set."""
 
     root: Path
+    embedded: bool
     sequences: dict[Split, tuple[Sequence, ...]]
     flares: dict[Split, tuple[FlarePair, ...]]
     skipped: tuple[Skipped, ...]
@@ -93,6 +95,7 @@ def build(root: Path, duration: int, validation: float, test: float, seed: int) 
     sequences, skipped = find_sequences(root, duration)
     return Index(
         root=root,
+        embedded=(root / EMBEDDED).is_file(),
         sequences=_split(root, "sequences that a scene fits in", sequences, validation, test, seed),
         flares=_split(root, "flare images", flares, validation, test, seed),
         skipped=tuple(skipped),
