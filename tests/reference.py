@@ -73,7 +73,7 @@ def simulate_plainly(video: Iterable[tuple[int, np.ndarray]], sensor: Sensor, se
             now = float(t_a)
             while True:
                 up, down = 1 - voltage, 1 + voltage
-                with np.errstate(over="ignore"):
+                with np.errstate(over="ignore", invalid="ignore"):
                     odds = np.expm1(-2 * drift * down / noise**2) / np.expm1(-4 * drift / noise**2)
                 sign = 1 if rng.random() < (odds if np.isfinite(odds) else float(drift > 0)) else -1
                 distance = up if sign > 0 else down
