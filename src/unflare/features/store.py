@@ -25,6 +25,7 @@ from unflare.features.kernel import COLUMNS
 from unflare.features.pfd import FEATURES, VERSION
 
 ROWS = 4096  # events in a compressed block: a training window meets two
+BLOCK = 16 * ROWS
 
 
 class Writer:
@@ -56,13 +57,16 @@ class Writer:
             raise ValueError(f"scene {name}: expected features (n, {COLUMNS}) and flare shares (n,), found {found}")
         if not (np.isfinite(features).all() and np.isfinite(flare).all()):
             raise ValueError(f"scene {name}: features and flare shares must be finite")
-        start, stop = self.offsets[-1], self.offsets[-1] + count
-        for column, values in ((self._features, features), (self._flare, flare)):
-            column.resize(stop, axis=0)
-            column[start:stop] = values
-        self._account(features, start)
+        start = self.offsets[-1]
+        self._features.resize(start + count, axis=0)
+        self._flare.resize(start + count, axis=0)
+        self._flare[start:] = flare
+        for first in range(0, count, BLOCK):  # the float64 copies of a whole scene would be larger than the scene
+            block = features[first : first + BLOCK]
+            self._features[start + first : start + first + len(block)] = block.astype(np.float16)
+            self._account(block, start + first)
         self.names.append(name)
-        self.offsets.append(stop)
+        self.offsets.append(start + count)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -81,13 +85,12 @@ class Writer:
 
     def _account(self, features: Array, before: int) -> None:
         """Mean and sum of squared deviations of all events so far (Chan, Golub & LeVeque, 1979)."""
-        count = len(features)
-        if count:
-            mean = features.mean(axis=0, dtype=np.float64)
-            difference = mean - self._mean
-            self._squares += features.var(axis=0, dtype=np.float64) * count
-            self._squares += difference**2 * (before * count / (before + count))
-            self._mean += difference * (count / (before + count))
+        values = features.astype(np.float64)
+        count, mean = len(values), values.mean(axis=0)
+        difference = mean - self._mean
+        values -= mean
+        self._squares += np.einsum("ij,ij->j", values, values) + difference**2 * (before * count / (before + count))
+        self._mean += difference * (count / (before + count))
 
     def _finish(self) -> None:
         std = np.sqrt(self._squares / self.offsets[-1])
