@@ -1,0 +1,1 @@
+"""The validation report, from result files only."""
