@@ -1,0 +1,209 @@
+"""The embedded background: a drive through a street, seen from the car, as frames of linear irradiance.
+
+The street is a corridor of ground, two facades and sky, so that a pixel's surface and depth never change: driving on
+by s metres shifts its texture coordinate by s. One `cv2.remap` a frame draws it all, out of an atlas that holds every
+surface at several scales (a pyramid against aliasing). Lamps and vehicles are placed in space and projected.
+
+    X, Y, Z   metres: right, down, ahead of the camera;  u, v  pixels: u = c_u + f X / Z, v = c_v + f Y / Z
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from unflare.events import Array
+from unflare.synthesis.street import METRE, PERIOD, atlas, rear_view
+
+FOCAL = 0.87  # of the image's width, as the cameras of DSEC
+HORIZON = 0.45  # of the image's height
+EYE = 1.5  # metres above the ground
+HALF_STREET = 7.0  # metres
+FACADE = 9.0  # metres high
+FAR = 120.0  # metres: beyond, haze
+SCALES = 6  # of the atlas, each half as fine as the one before
+
+
+@dataclass(frozen=True)
+class Vehicle:
+    side: float  # metres right of the camera's path
+    ahead: float  # metres, at the start
+    speed: float  # metres a second, against the camera where negative
+    lights: float  # irradiance of its lamps
+    seed: int
+
+
+@dataclass(frozen=True)
+class Drive:
+    """One drive: what there is, and how the camera passes it. Draw one with `draw_drive`."""
+
+    shape: tuple[int, int]
+    seed: int
+    speed: float  # metres a second
+    ambient: float  # irradiance of a white wall far from any lamp, 0 to 255
+    headlight: float  # irradiance that our own headlights add to a white wall at 10 m
+    sky: float
+    contrast: float  # of the textures, about 0.2 to 1
+    sway: tuple[float, float]  # pixels, largest excursion of the picture: across, up
+    sway_hertz: tuple[float, float]
+    lamp: float  # peak irradiance of a street lamp, 0 where they are off
+    lamp_spacing: float  # metres
+    vehicles: tuple[Vehicle, ...]
+
+    def frames(self, seconds: float, frame_rate: int) -> Iterator[tuple[int, Array]]:
+        """(time in us, frame float32 (h, w)), `seconds` long."""
+        street = _Street(self)
+        for number in range(round(seconds * frame_rate) + 1):
+            t = number / frame_rate
+            yield round(t * 1e6), street.frame(t)
+
+
+def draw_drive(shape: tuple[int, int], rng: np.random.Generator) -> Drive:
+    """A drive by day, dusk or night; everything about it from `rng`."""
+    hour = rng.choice(3, p=[0.3, 0.3, 0.4])  # day, dusk, night
+    ambient = (rng.uniform(90, 160), rng.uniform(25, 60), rng.uniform(3, 12))[hour]
+    vehicles = tuple(
+        Vehicle(
+            side=2.2 if ours else -2.6,
+            ahead=rng.uniform(8, 60),
+            speed=rng.uniform(-4, 5) if ours else -rng.uniform(12, 30),
+            lights=(0.0, 120.0, 220.0)[hour] * rng.uniform(0.5, 1.0) * (0.4 if ours else 1.0),
+            seed=int(rng.integers(2**31)),
+        )
+        for ours in rng.random(rng.integers(1, 5)) < 0.5
+    )
+    return Drive(
+        shape=shape,
+        seed=int(rng.integers(2**31)),
+        speed=rng.uniform(5, 22),
+        ambient=ambient,
+        headlight=(0.0, 20.0, 70.0)[hour] * rng.uniform(0.6, 1.4),
+        sky=ambient * (1.5, 1.2, 0.4)[hour],
+        contrast=rng.uniform(0.35, 0.9),
+        sway=(rng.uniform(1, 10), rng.uniform(0.5, 4)),
+        sway_hertz=(rng.uniform(0.3, 1.2), rng.uniform(0.8, 2.5)),
+        lamp=(0.0, 180.0, 255.0)[hour],
+        lamp_spacing=rng.uniform(18, 35),
+        vehicles=vehicles,
+    )
+
+
+class _Street:
+    """What of a drive does not change: the surfaces, and for each pixel its place in the atlas and its light."""
+
+    def __init__(self, drive: Drive) -> None:
+        self.drive = drive
+        height, width = drive.shape
+        self.focal, self.centre = FOCAL * width, (width / 2, HORIZON * height)
+        self.texture = atlas(drive.seed, drive.contrast, HALF_STREET, FACADE, SCALES)
+        v, u = np.mgrid[:height, :width].astype(np.float64)
+        across, down = (u - self.centre[0] + 0.5) / self.focal, (v - self.centre[1] + 0.5) / self.focal
+        depth, row = _surfaces(across, down)
+        self.open_sky = np.isinf(depth)
+        depth = np.minimum(depth, FAR)
+        scale = _scale(depth, across, down, self.focal)
+        rows = len(self.texture) // SCALES
+        self.row = (scale * rows + np.where(self.open_sky, 0, row) * METRE).astype(np.float32)
+        self.column = (depth * METRE).astype(np.float32)
+        light = drive.ambient + drive.headlight * np.exp(-(across**2) / 0.08) * np.minimum(1, (10 / depth) ** 2)
+        haze = np.clip(depth / FAR, 0, 1) ** 2
+        self.light = (light * (1 - haze)).astype(np.float32)
+        self.glow = np.where(self.open_sky, drive.sky, 0.5 * drive.ambient * haze).astype(np.float32)
+        self.light[self.open_sky] = 0
+        self.backs = [rear_view(vehicle.seed) for vehicle in drive.vehicles]
+
+    def frame(self, t: float) -> Array:
+        travelled = self.drive.speed * t
+        column = np.mod(self.column + np.float32(travelled * METRE % PERIOD), np.float32(PERIOD))
+        frame = cv2.remap(self.texture, column, self.row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        frame = frame * self.light + self.glow
+        for vehicle, back in self._by_distance(t):
+            self._draw_vehicle(frame, vehicle, back, t)
+        self._draw_lamps(frame, travelled)
+        return self._swayed(frame, t)
+
+    def _by_distance(self, t: float) -> list[tuple[Vehicle, Array]]:
+        pairs = zip(self.drive.vehicles, self.backs, strict=True)
+        return sorted(pairs, key=lambda pair: -(pair[0].ahead + pair[0].speed * t))
+
+    def _draw_vehicle(self, frame: Array, vehicle: Vehicle, back: Array, t: float) -> None:
+        """A billboard 1.8 m by 1.5 m of (reflectance, lamp, cover), placed at sub-pixel accuracy."""
+        z = vehicle.ahead + vehicle.speed * t
+        if not 4 < z < FAR:
+            return
+        scale = self.focal / z
+        left, top = self.centre[0] + (vehicle.side - 0.9) * scale, self.centre[1] + (EYE - 1.5) * scale
+        x0, y0 = max(0, int(left) - 1), max(0, int(top) - 1)
+        x1, y1 = min(frame.shape[1], int(left + 1.8 * scale) + 2), min(frame.shape[0], int(top + 1.5 * scale) + 2)
+        if x1 - x0 < 2 or y1 - y0 < 2:
+            return
+        shrink = 1.8 * scale / back.shape[1]
+        reduced = (
+            back if shrink > 0.5 else cv2.resize(back, None, fx=2 * shrink, fy=2 * shrink, interpolation=cv2.INTER_AREA)
+        )
+        shrink = 1.8 * scale / reduced.shape[1]
+        place = np.float64([[shrink, 0, left - x0], [0, shrink, top - y0]])
+        seen = cv2.warpAffine(reduced, place, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
+        light = self.drive.ambient + self.drive.headlight * min(1.0, (10 / z) ** 2)
+        patch = frame[y0:y1, x0:x1]
+        patch *= 1 - seen[..., 2]
+        patch += seen[..., 0] * light + seen[..., 1] * vehicle.lights
+
+    def _draw_lamps(self, frame: Array, travelled: float) -> None:
+        """Street lamps 6 m up on either side: blobs that keep their light when they are smaller than a pixel."""
+        if not self.drive.lamp:
+            return
+        spacing = self.drive.lamp_spacing
+        for z in np.arange(spacing - travelled % spacing, FAR, spacing):
+            for side in (-1, 1):
+                if z > 4:
+                    u = self.centre[0] + side * (HALF_STREET - 1) * self.focal / z
+                    v = self.centre[1] - (6 - EYE) * self.focal / z
+                    _add_blob(frame, u, v, 0.12 * self.focal / z, self.drive.lamp * np.exp(-z / FAR))
+
+    def _swayed(self, frame: Array, t: float) -> Array:
+        du, dv = (
+            amount * np.sin(2 * np.pi * hertz * t + phase)
+            for amount, hertz, phase in zip(self.drive.sway, self.drive.sway_hertz, (0.0, 1.3), strict=True)
+        )
+        move = np.float64([[1, 0, du], [0, 1, dv]])
+        moved = cv2.warpAffine(frame, move, frame.shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.clip(moved, 0, 255)
+
+
+def _surfaces(across: Array, down: Array) -> tuple[Array, Array]:
+    """Depth in metres of what each pixel sees (infinite: sky), and its row in the atlas in metres."""
+    with np.errstate(divide="ignore"):
+        ground = np.where(down > 0, EYE / down, np.inf)
+        wall = HALF_STREET / np.abs(across)
+    is_wall = wall < ground
+    depth = np.minimum(ground, wall)
+    height = EYE - down * wall
+    depth = np.where(is_wall & (height > FACADE), np.inf, depth)
+    side = np.where(across < 0, 2 * HALF_STREET, 2 * HALF_STREET + FACADE)
+    reached = np.minimum(depth, 1e3)
+    row = np.where(
+        is_wall, side + np.clip(height, 0, FACADE), HALF_STREET + np.clip(across * reached, -HALF_STREET, HALF_STREET)
+    )
+    return depth, row
+
+
+def _scale(depth: Array, across: Array, down: Array, focal: float) -> Array:
+    """The scale of the atlas whose texels are about as large as the pixel's footprint along the street."""
+    steepness = np.maximum(np.abs(down) / EYE, np.abs(across) / HALF_STREET)
+    footprint = depth * np.maximum(1.0, 1 / np.maximum(steepness * depth, 1e-3)) / focal
+    along = 1 / np.maximum(steepness, 1 / FAR) ** 2 * steepness / focal
+    return np.clip(np.round(np.log2(np.maximum(np.maximum(footprint, along) * METRE, 1))), 0, SCALES - 1)
+
+
+def _add_blob(frame: Array, u: float, v: float, radius: float, peak: float) -> None:
+    sigma = max(radius, 0.8)
+    reach = int(4 * sigma) + 1
+    x0, x1 = max(0, int(u) - reach), min(frame.shape[1], int(u) + reach + 2)
+    y0, y1 = max(0, int(v) - reach), min(frame.shape[0], int(v) + reach + 2)
+    if x0 >= x1 or y0 >= y1:
+        return
+    column = np.exp(-((np.arange(x0, x1) + 0.5 - u) ** 2) / (2 * sigma**2))
+    row = np.exp(-((np.arange(y0, y1) + 0.5 - v) ** 2) / (2 * sigma**2))
+    frame[y0:y1, x0:x1] += (peak * min(1.0, (radius / sigma) ** 2) * row[:, None] * column).astype(np.float32)
