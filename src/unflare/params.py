@@ -54,7 +54,7 @@ class Scenes(Noun):
     duration: Annotated[int, Field(ge=10_000, le=1_000_000)]
     flare_only: Share
     background_only: Share
-    rule: Literal["pnl_es", "union"]
+    rule: Literal["integrate", "pnl_es", "union"]
     night_level: Range
 
 
