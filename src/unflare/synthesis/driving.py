@@ -143,7 +143,7 @@ class _Street:
             back if shrink > 0.5 else cv2.resize(back, None, fx=2 * shrink, fy=2 * shrink, interpolation=cv2.INTER_AREA)
         )
         shrink = 1.8 * scale / reduced.shape[1]
-        place = np.float64([[shrink, 0, left - x0], [0, shrink, top - y0]])
+        place = np.array([[shrink, 0, left - x0], [0, shrink, top - y0]])
         seen = cv2.warpAffine(reduced, place, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
         light = self.drive.ambient + self.drive.headlight * min(1.0, (10 / z) ** 2)
         patch = frame[y0:y1, x0:x1]
@@ -167,9 +167,11 @@ class _Street:
             amount * np.sin(2 * np.pi * hertz * t + phase)
             for amount, hertz, phase in zip(self.drive.sway, self.drive.sway_hertz, (0.0, 1.3), strict=True)
         )
-        move = np.float64([[1, 0, du], [0, 1, dv]])
-        moved = cv2.warpAffine(frame, move, frame.shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.clip(moved, 0, 255)
+        move = np.array([[1, 0, du], [0, 1, dv]])
+        moved: Array = cv2.warpAffine(
+            frame, move, frame.shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        return moved.clip(0, 255)
 
 
 def _surfaces(across: Array, down: Array) -> tuple[Array, Array]:
@@ -194,7 +196,8 @@ def _scale(depth: Array, across: Array, down: Array, focal: float) -> Array:
     steepness = np.maximum(np.abs(down) / EYE, np.abs(across) / HALF_STREET)
     footprint = depth * np.maximum(1.0, 1 / np.maximum(steepness * depth, 1e-3)) / focal
     along = 1 / np.maximum(steepness, 1 / FAR) ** 2 * steepness / focal
-    return np.clip(np.round(np.log2(np.maximum(np.maximum(footprint, along) * METRE, 1))), 0, SCALES - 1)
+    scale: Array = np.round(np.log2(np.maximum(np.maximum(footprint, along) * METRE, 1)))
+    return scale.clip(0, SCALES - 1)
 
 
 def _add_blob(frame: Array, u: float, v: float, radius: float, peak: float) -> None:

@@ -40,17 +40,19 @@ def flare_pair(rng: np.random.Generator, size: int = SIZE) -> tuple[Array, Array
         flare += _ring(polar, rng)
     if rng.random() < 0.5:
         flare += _ghosts(x, y, rng)
-    edge = np.clip((1 - np.maximum(np.abs(x), np.abs(y))) / 0.15, 0, 1)[..., None]
+    edge = np.clip((1 - polar.r) / 0.5, 0, 1)[..., None] ** 2  # nothing may end at a straight border of the image
     return _coded(flare * edge), _coded(light)
 
 
 def _coded(linear: Array) -> Array:
-    return np.round(255 * np.clip(WHITE * linear, 0, 1) ** (1 / GAMMA)).astype(np.uint8)
+    coded: Array = np.round(255 * np.clip(WHITE * linear, 0, 1) ** (1 / GAMMA)).astype(np.uint8)
+    return coded
 
 
 def _tint(lamp: Array, rng: np.random.Generator) -> Array:
     colour: Array = lamp * rng.uniform(0.6, 1.0, 3)
-    return colour / colour.max()
+    colour /= colour.max()
+    return colour
 
 
 def _core(polar: _Polar, rng: np.random.Generator) -> Array:
@@ -61,13 +63,13 @@ def _core(polar: _Polar, rng: np.random.Generator) -> Array:
 
 def _glow(polar: _Polar, rng: np.random.Generator) -> Array:
     near, far = rng.uniform(0.05, 0.12), rng.uniform(0.2, 0.5)
-    glow: Array = 0.15 * np.exp(-polar.r / near) + rng.uniform(0.005, 0.03) * np.exp(-polar.r / far)
+    glow: Array = 0.15 * np.exp(-polar.r / near) + rng.uniform(0.003, 0.02) * np.exp(-polar.r / far)
     return glow
 
 
 def _streaks(polar: _Polar, rng: np.random.Generator) -> Array:
     """Two to twelve spikes of different length, or a single long one: what fingers and rain leave on a lens."""
-    total = np.zeros_like(polar.r)
+    total: Array = np.zeros_like(polar.r)
     count = int(rng.choice([2, 4, 6, 8, 12]))
     first, even = rng.uniform(0, np.pi), rng.random() < 0.7
     for number in range(count):
@@ -86,7 +88,8 @@ def _shimmer(polar: _Polar, rng: np.random.Generator) -> Array:
     rays = np.convolve(np.tile(rays, 3), np.hanning(int(rng.integers(5, 13))), "same")[720:1440]
     place = (polar.angle + np.pi) / (2 * np.pi) * 720
     strength = np.interp(place, np.arange(721), np.append(rays, rays[0])) / rays.mean()
-    return rng.uniform(0.01, 0.04) * strength * np.exp(-polar.r / rng.uniform(0.08, 0.22))
+    shimmer: Array = rng.uniform(0.01, 0.04) * strength * np.exp(-polar.r / rng.uniform(0.08, 0.22))
+    return shimmer
 
 
 def _ring(polar: _Polar, rng: np.random.Generator) -> Array:
@@ -99,7 +102,7 @@ def _ring(polar: _Polar, rng: np.random.Generator) -> Array:
 
 def _ghosts(x: Array, y: Array, rng: np.random.Generator) -> Array:
     """Soft-edged discs and hexagons on a line through the lamp."""
-    total = np.zeros((*x.shape, 3))
+    total: Array = np.zeros((*x.shape, 3))
     angle = rng.uniform(0, 2 * np.pi)
     sides = int(rng.choice([0, 6]))
     for distance in rng.uniform(0.2, 0.85, int(rng.integers(2, 6))):
@@ -109,7 +112,7 @@ def _ghosts(x: Array, y: Array, rng: np.random.Generator) -> Array:
         if sides:
             turn = np.pi / sides
             r = r * np.cos((np.arctan2(dy, dx) + angle) % (2 * turn) - turn) / np.cos(turn)
-        disc = 1 / (1 + np.exp((r - size) / (0.08 * size)))
+        disc = 0.5 - 0.5 * np.tanh((r - size) / (0.16 * size))
         total += rng.uniform(0.003, 0.02) * disc[..., None] * rng.uniform(0.3, 1.0, 3)
     return total
 

@@ -38,30 +38,33 @@ def rear_view(seed: int) -> Array:
     for left in (8, 68):
         cv2.rectangle(car, (left, 64), (left + 13, 73), (0.02, 0, 1), -1)
         cv2.circle(car, (left + 6, 40), 5, (0.9, 1, 1), -1)
-    return cv2.GaussianBlur(car, (0, 0), 0.8)
+    soft: Array = cv2.GaussianBlur(car, (0, 0), 0.8)
+    return soft
 
 
 def _noise(rng: np.random.Generator, rows: int, finest: int, octaves: int) -> Array:
     """Fractal noise of mean 0 and deviation about 1 that repeats along its columns."""
-    total = np.zeros((rows, PERIOD), np.float32)
+    total: Array = np.zeros((rows, PERIOD), np.float32)
     for octave in range(octaves):
         grain = finest * 2**octave
         coarse = rng.standard_normal((rows // grain + 2, PERIOD // grain)).astype(np.float32)
         wrapped = np.hstack([coarse[:, -2:], coarse, coarse[:, :2]])
         fine = cv2.resize(wrapped, (wrapped.shape[1] * grain, wrapped.shape[0] * grain), interpolation=cv2.INTER_CUBIC)
         total += fine[:rows, 2 * grain : 2 * grain + PERIOD]
-    return total / np.sqrt(octaves)
+    total /= np.sqrt(octaves)
+    return total
 
 
 def _blurred(surface: Array, sigma: float) -> Array:
     margin = int(4 * sigma) + 1
     wrapped = np.hstack([surface[:, -margin:], surface, surface[:, :margin]])
-    soft = cv2.GaussianBlur(wrapped, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-    return soft[:, margin:-margin]
+    soft: Array = cv2.GaussianBlur(wrapped, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    middle: Array = soft[:, margin:-margin]
+    return middle
 
 
 def _ground(rng: np.random.Generator, rows: int, contrast: float) -> Array:
-    asphalt = 0.3 * np.exp(0.5 * contrast * _noise(rng, rows, 3, 5))
+    asphalt: Array = 0.3 * np.exp(0.5 * contrast * _noise(rng, rows, 3, 5))
     middle = rows // 2
     for line, dash in ((middle - 2 * METRE, 6), (middle + 3 * METRE, 0)):
         for start in range(0, PERIOD, 2 * dash * METRE or PERIOD):
@@ -71,12 +74,13 @@ def _ground(rng: np.random.Generator, rows: int, contrast: float) -> Array:
     for _ in range(25):
         x, y = int(rng.integers(PERIOD)), int(rng.integers(rows))
         cv2.circle(asphalt, (x, y), int(rng.integers(4, 16)), float(rng.uniform(0.08, 0.5)), -1)
-    return np.clip(asphalt, 0.02, 1)
+    ground: Array = np.clip(asphalt, 0.02, 1)
+    return ground
 
 
 def _facade(rng: np.random.Generator, rows: int, contrast: float) -> Array:
     """House after house, each of its own paint, with windows and a door."""
-    wall = np.exp(0.4 * contrast * _noise(rng, rows, 3, 5))
+    wall: Array = np.exp(0.4 * contrast * _noise(rng, rows, 3, 5))
     column = 0
     while column < PERIOD:
         width = min(int(rng.uniform(5, 14) * METRE), PERIOD - column)
@@ -87,4 +91,5 @@ def _facade(rng: np.random.Generator, rows: int, contrast: float) -> Array:
                 shade = rng.choice([0.05, 0.12, 0.9], p=[0.5, 0.3, 0.2]) * contrast + 0.3 * (1 - contrast)
                 wall[floor : floor + int(1.5 * METRE), left : left + METRE] = shade
         column += width
-    return np.clip(wall, 0.02, 1)
+    facade: Array = np.clip(wall, 0.02, 1)
+    return facade

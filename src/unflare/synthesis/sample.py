@@ -1,0 +1,33 @@
+"""The embedded data set on disk, a sequence or a flare at a time: DSEC and Flare7K folders that need no download."""
+
+from pathlib import Path
+
+import numpy as np
+
+from unflare.events import write_dsec, write_rectify_map
+from unflare.params import Sample, Sensor
+from unflare.synthesis.driving import draw_drive
+from unflare.synthesis.glare import encoded, flare_pair
+from unflare.synthesis.voltmeter import simulate
+
+MORNING = 50_000_000_000  # microseconds, the clock of the first sequence; DSEC's t_offset is of this order
+COLLECTIONS = ("Flare7K/Scattering_Flare", "Flare-R")
+
+
+def write_sequence(root: Path, sample: Sample, sensor: Sensor, seed: int, number: int) -> int:
+    """Sequence `number` as <root>/DSEC/train/street_NN/events/left/{events,rectify_map}.h5; how many events it has."""
+    rng = np.random.default_rng((seed, 1, number))
+    drive = draw_drive(sample.shape, rng)
+    events = simulate(drive.frames(sample.seconds, sample.frame_rate), sensor, int(rng.integers(2**63)))
+    folder = root / "DSEC" / "train" / f"street_{number:02d}" / "events" / "left"
+    write_rectify_map(folder / "rectify_map.h5", sample.shape)
+    return write_dsec(folder / "events.h5", [events], t_offset=MORNING + number * 100_000_000)
+
+
+def write_flare(root: Path, seed: int, number: int) -> None:
+    """Flare `number` and its light source; two of three in the layout of Flare7K, the third in that of Flare-R."""
+    folder = root / "Flare7Kpp" / COLLECTIONS[number % 3 == 2]
+    pair = flare_pair(np.random.default_rng((seed, 2, number)))
+    for name, image in zip(("Compound_Flare", "Light_Source"), pair, strict=True):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / f"{number:06d}.png").write_bytes(encoded(image))
