@@ -1,0 +1,135 @@
+"""How well flare probabilities tell flare from background, event by event.
+
+An event *is* flare when more than half of it is: share > 0.5. It is *called* flare, and removed, when its probability
+is at least the threshold; so 0 removes every event, and any threshold above 1 none.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+
+Array: TypeAlias = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of one set of events, at one threshold; None where it is not defined.
+
+    events             how many there are
+    flare_share        share of them that is flare
+    precision          share of the removed events that is flare         None if none is removed
+    recall             share of the flare events that is removed         None without flare
+    f1                 harmonic mean of the two: 2 TP / (2 TP + FP + FN) None without flare and without removed events
+    roc_auc            area under recall over false positive rate        None without flare or without background
+    average_precision  mean precision over recall, in steps              None without flare
+    background_kept    share of the background events that is kept       None without background
+    flare_removed      recall, under the name that stands beside background_kept
+    threshold          what the probability must reach for removal
+    """
+
+    events: int
+    flare_share: float | None
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    roc_auc: float | None
+    average_precision: float | None
+    background_kept: float | None
+    flare_removed: float | None
+    threshold: float
+
+
+class Curve(NamedTuple):
+    """A method at several thresholds, ascending; each float64 (points,). Precision is 1 where nothing is removed."""
+
+    threshold: Array
+    precision: Array
+    recall: Array
+    false_positive_rate: Array
+
+
+def scores(probability: Array, flare: Array, threshold: float) -> Scores:
+    """Scores of flare probabilities float32 (n,) against flare shares (n,).
+
+    Raises ValueError if the lengths differ or a probability is not in 0..1.
+    """
+    truth = _truth(probability, flare)
+    removed = probability >= threshold
+    events, positives, called = len(truth), int(truth.sum()), int(removed.sum())
+    hits = int((truth & removed).sum())
+    negatives = events - positives
+    recall = _share(hits, positives)
+    return Scores(
+        events=events,
+        flare_share=_share(positives, events),
+        precision=_share(hits, called),
+        recall=recall,
+        f1=_share(2 * hits, positives + called),
+        roc_auc=float(roc_auc_score(truth, probability)) if positives and negatives else None,
+        average_precision=float(average_precision_score(truth, probability)) if positives else None,
+        background_kept=_share(negatives - (called - hits), negatives),
+        flare_removed=recall,
+        threshold=float(threshold),
+    )
+
+
+def best_threshold(probability: Array, flare: Array) -> float:
+    """The threshold of greatest F1, for probabilities float32 (n,) of a validation set.
+
+    It lies midway to the next lower probability that occurs, so that it is no event's own. A probability that never
+    varies leaves nothing to choose: 0.5. Raises ValueError as `scores`, and if no event is flare.
+    """
+    truth = _truth(probability, flare)
+    if not truth.any():
+        raise ValueError(f"threshold: there is no best one without a flare event, found {len(truth)} background events")
+    precision, recall, thresholds = precision_recall_curve(truth, probability)
+    if len(thresholds) == 1:
+        return 0.5
+    # The last point of the curve is that of an infinite threshold. F1 = 2 P R / (P + R), and 0 where both are.
+    total = precision[:-1] + recall[:-1]
+    best = int(np.argmax(precision[:-1] * recall[:-1] / np.where(total > 0, total, 1)))
+    upper = np.float32(thresholds[best])
+    lower = np.float32(thresholds[best - 1]) if best else np.float32(0)
+    middle = lower + (upper - lower) / np.float32(2)
+    return float(middle if middle > lower else upper)
+
+
+def curve(probability: Array, flare: Array, points: int = 200) -> Curve:
+    """Precision, recall and false positive rate at `points` thresholds or fewer, as many events between each two.
+
+    The first removes every event, the last none. Raises ValueError as `scores`, and without flare or background.
+    """
+    truth = _truth(probability, flare)
+    positives, negatives = int(truth.sum()), int((~truth).sum())
+    if not positives or not negatives:
+        raise ValueError(f"curve: needs both kinds, found {positives} flare and {negatives} background events")
+    chosen = np.unique(np.quantile(probability, np.linspace(0, 1, points - 2), method="nearest"))
+    thresholds = np.unique(np.concatenate([[0.0], chosen, [np.nextafter(1.0, 2.0)]]).astype(np.float64))
+    hits = _reaching(probability[truth], thresholds)
+    alarms = _reaching(probability[~truth], thresholds)
+    called = hits + alarms
+    precision = np.where(called > 0, hits / np.maximum(called, 1), 1.0)
+    return Curve(thresholds, precision, hits / positives, alarms / negatives)
+
+
+def _reaching(probability: Array, thresholds: Array) -> Array:
+    """For each threshold, how many probabilities are at least that."""
+    return len(probability) - np.searchsorted(np.sort(probability), thresholds, side="left")
+
+
+def _truth(probability: Array, flare: Array) -> NDArray[np.bool_]:
+    if probability.ndim != 1 or probability.shape != flare.shape:
+        raise ValueError(f"scores: expected a probability for each event, found {probability.shape} for {flare.shape}")
+    fine = (probability >= 0) & (probability <= 1)
+    if not fine.all():
+        i = int(np.argmin(fine))
+        raise ValueError(f"scores: event {i}: a probability must be in 0..1, found {probability[i]}")
+    found: NDArray[np.bool_] = flare > 0.5
+    return found
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
