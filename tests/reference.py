@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from unflare.events import Events
 from unflare.params import Sensor
@@ -85,3 +87,41 @@ def simulate_plainly(video: Iterable[tuple[int, np.ndarray]], sensor: Sensor, se
                 found.append((round(now), x, y, int(sign > 0)))
     t, x, y, p = (np.array(column) for column in zip(*sorted(found), strict=True))
     return Events(t.astype(np.int64), x.astype(np.uint16), y.astype(np.uint16), p.astype(np.uint8), (height, width))
+
+
+def selective_scan(  # noqa: PLR0913
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, h: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The recurrence, a step at a time: h = exp(Δ A) h + Δ u B, y = C h + D u; outputs and the last state."""
+    y = []
+    for u_t, delta_t, B_t, C_t in zip(u.unbind(1), delta.unbind(1), B.unbind(1), C.unbind(1), strict=True):
+        h = torch.exp(delta_t[..., None] * A) * h + (delta_t * u_t)[..., None] * B_t[:, None]
+        y.append((h * C_t[:, None]).sum(-1) + D * u_t)
+    return torch.stack(y, 1), h
+
+
+def neighbor_ages(events: Events, *, same: bool) -> list[list[float]]:
+    """Ages of the last event of each of an event's 8 neighbors, ascending; `same`: of its own polarity only."""
+    fired = list(zip(events.t.tolist(), events.x.tolist(), events.y.tolist(), events.p.tolist(), strict=True))
+    rows = []
+    for i, (t, x, y, p) in enumerate(fired):
+        latest = {(u, v): s for s, u, v, q in fired[:i] if max(abs(u - x), abs(v - y)) == 1 and (q == p or not same)}
+        ages = sorted(float(t - s) for s in latest.values())
+        rows.append(ages + [math.inf] * (8 - len(ages)))
+    return rows
+
+
+def kept_by_correlation(events: Events, window: int, support: int) -> list[bool]:
+    """The background-activity filter's rule (support 1), and that of the spatiotemporal correlation filter."""
+    return [ages[support - 1] <= window for ages in neighbor_ages(events, same=False)]
+
+
+def kept_by_polarity(events: Events, window: int, score: str) -> list[bool]:
+    """Polarity-focused denoising, event by event: the rule with its two stages."""
+    values = extract(events, window)
+    column = values[:, 9 if score == "A" else 10]
+    coarse = [ages[0] <= window for ages in neighbor_ages(events, same=True)]
+    return [
+        near and round(8 * ne) >= 3 and math.expm1(value) <= 1 + 1e-9
+        for near, ne, value in zip(coarse, values[:, 7], column, strict=True)
+    ]
