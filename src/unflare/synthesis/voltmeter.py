@@ -27,6 +27,7 @@ from unflare.events import Array, Events, empty
 from unflare.params import Sensor
 from unflare.synthesis.passage import BLOCKS, GOLDEN, interval, mixed, residuals
 
+IMPLEMENTATION = "DVS-Voltmeter, numba"
 WORD = (1 << 64) - 1
 
 

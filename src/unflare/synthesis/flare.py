@@ -1,0 +1,121 @@
+# mypy: disable-error-code="untyped-decorator, no-any-return"
+"""A flare image under a script, as a video for the simulator and as exact light at any event.
+
+Dai et al., Flare7K, NeurIPS 2022: images are coded with a gamma of 1.8 to 2.2, undone here before anything is added or
+compared, and have a black level, which is removed.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numba import njit, prange
+
+from unflare.events import Array
+from unflare.synthesis.lamp import Script
+
+WHITE = 255.0
+
+
+class Pair(NamedTuple):
+    """The linear images of a flare and of its light source, float32 of one shape, nowhere light > flare."""
+
+    flare: Array
+    light: Array
+
+
+def read_pair(flare: Path, light: Path, gamma: float) -> Pair:
+    """Both pictures in linear light, white 1. Raises ValueError of one sentence: unreadable, or of two sizes."""
+    images = [_linear(path, gamma) for path in (flare, light)]
+    if images[0].shape != images[1].shape:
+        raise ValueError(f"{light}: expected the size of its flare {images[0].shape}, found {images[1].shape}")
+    return Pair(np.maximum(*images), images[1])
+
+
+def _linear(path: Path, gamma: float) -> Array:
+    """Equal parts of red, green and blue, for an event sensor has no color filter and sees all of them."""
+    coded = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if coded is None:
+        raise ValueError(f"{path}: expected an image, found nothing that can be decoded")
+    table = ((np.arange(256) / 255) ** gamma).astype(np.float32)
+    image = table[coded].mean(axis=2)
+    low, high = image.min(), image.max()
+    return (image - low) * (high / (high - low)) if high > low else np.zeros_like(image)
+
+
+class Glow:
+    """One image under a script: linear light, white = 255 times the script's brightness.
+
+    frames  the video, one frame (h, w) float32 per time
+    at      the light at events; equal to the frames where and when there is one
+    """
+
+    def __init__(self, image: Array, script: Script, shape: tuple[int, int]) -> None:
+        self.shape, self._script = shape, script
+        # Shrunk to its final size before it is moved, with every pixel averaged: sampling it then cannot alias.
+        ratio = script.scale * max(shape) / min(image.shape)
+        size = (max(1, round(image.shape[1] * ratio)), max(1, round(image.shape[0] * ratio)))
+        scaled = cv2.resize(image, size, interpolation=cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR)
+        bordered = cv2.copyMakeBorder(scaled, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+        self._image = np.ascontiguousarray(bordered * np.float32(WHITE * script.brightness), np.float32)
+        self._inverse = np.linalg.inv(script.axes())
+
+    def frames(self, rate: int) -> Iterator[tuple[int, Array]]:
+        """(time in us, frame), `rate` a second, from 0 to the end of the script."""
+        count = round(self._script.duration * rate / 1e6) + 1
+        for t in np.linspace(0, self._script.duration, count).round().astype(np.int64):
+            frame = np.empty(self.shape, np.float32)
+            power = self._script.power(t)
+            _paint(self._image, self._inverse, *self._origin(t), np.float32(power), frame)
+            yield int(t), frame
+
+    def at(self, t: Array, x: Array, y: Array) -> Array:
+        """Linear light, float32 (n,), at times in us and pixels."""
+        column, row = self._origin(t)
+        (a, b), (c, d) = self._inverse
+        x, y = x.astype(np.float64), y.astype(np.float64)
+        light = _sample(self._image, column + a * x + b * y, row + c * x + d * y)
+        return (light * self._script.power(t)).astype(np.float32)
+
+    def _origin(self, t: Array) -> tuple[Array, Array]:
+        """Where the frame's pixel (0, 0) lies in the image, (column, row)."""
+        right, down = self._script.position(t)
+        dx = -(self.shape[1] - 1) / 2 - right
+        dy = -(self.shape[0] - 1) / 2 - down
+        (a, b), (c, d) = self._inverse
+        height, width = self._image.shape
+        return (width - 1) / 2 + a * dx + b * dy, (height - 1) / 2 + c * dx + d * dy
+
+
+@njit(inline="always")
+def _bilinear(image: Array, column: float, row: float) -> float:
+    """Between four pixels; 0 outside the image, whose border is 0 as well."""
+    height, width = image.shape
+    if not (0.0 <= column < width - 1 and 0.0 <= row < height - 1):
+        return 0.0
+    i, j = int(row), int(column)
+    u, v = column - j, row - i
+    upper = image[i, j] + u * (image[i, j + 1] - image[i, j])
+    lower = image[i + 1, j] + u * (image[i + 1, j + 1] - image[i + 1, j])
+    return upper + v * (lower - upper)
+
+
+@njit(parallel=True, cache=True)
+def _paint(image: Array, inverse: Array, column: float, row: float, power: np.float32, frame: Array) -> None:
+    for y in prange(frame.shape[0]):
+        for x in range(frame.shape[1]):
+            frame[y, x] = power * _bilinear(
+                image,
+                column + inverse[0, 0] * x + inverse[0, 1] * y,
+                row + inverse[1, 0] * x + inverse[1, 1] * y,
+            )
+
+
+@njit(cache=True)
+def _sample(image: Array, column: Array, row: Array) -> Array:
+    light = np.empty(len(column), np.float32)
+    for i in range(len(column)):
+        light[i] = _bilinear(image, column[i], row[i])
+    return light

@@ -1,0 +1,109 @@
+"""What a lamp does during a scene: how it is placed, how it moves, how its brightness goes. One script, one clock."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from unflare.events import Array
+from unflare.params import Lamp, Waveform
+
+STRAIGHT = 0.5  # share of lamps that move in a straight line
+TURN = math.pi / 3  # of the others, the change of heading within a scene, at most
+DECAY = 3.0  # of the waveform "exponential": a cycle falls to exp(-3) of its peak
+
+
+@dataclass(frozen=True)
+class Script:
+    """One lamp through one scene; the flare and its light source follow the same script.
+
+    gamma, brightness   of the image: white is 255 times the brightness, in linear light
+    rotation, shear     radians
+    scale               the image's shorter side in units of the frame's longer one
+    mirrored            left and right exchanged
+    x, y                of the image's centre at half time, pixels from the frame's centre
+    speed, heading      pixels a second, and radians at half time
+    turn                radians by which the heading changes within the scene
+    duration            microseconds
+    waveform            None is a steady lamp
+    hertz, floor, phase cycles a second; darkest brightness as a share of the brightest; 0..1 of a cycle at t = 0
+    """
+
+    gamma: float
+    brightness: float
+    rotation: float
+    shear: float
+    scale: float
+    mirrored: bool
+    x: float
+    y: float
+    speed: float
+    heading: float
+    turn: float
+    duration: int
+    waveform: Waveform | None
+    hertz: float
+    floor: float
+    phase: float
+
+    def power(self, t: Array) -> Array:
+        """Brightness at times in us, floor to 1."""
+        if self.waveform is None:
+            return np.ones(np.shape(t), np.float64)
+        cycle = (self.hertz * 1e-6 * np.asarray(t, np.float64) + self.phase) % 1.0
+        power: Array = self.floor + (1 - self.floor) * _wave(self.waveform, cycle)
+        return power
+
+    def position(self, t: Array) -> tuple[Array, Array]:
+        """Where the image's centre is at times in us, pixels right of and below the frame's: an arc or a line."""
+        travelled = self.speed * 1e-6 * (np.asarray(t, np.float64) - self.duration / 2)
+        bend = self.turn * (np.asarray(t, np.float64) / self.duration - 0.5)
+        chord = travelled * np.sinc(bend / (2 * math.pi))  # of an arc that starts with the heading and turns by `bend`
+        heading = self.heading + bend / 2
+        return self.x + chord * np.cos(heading), self.y + chord * np.sin(heading)
+
+    def axes(self) -> Array:
+        """The image's axes in the frame, (2, 2): a step in the scaled image becomes a step in the frame."""
+        c, s = math.cos(self.rotation), math.sin(self.rotation)
+        mirror = np.diag([-1.0 if self.mirrored else 1.0, 1.0])
+        axes: Array = np.array([[c, -s], [s, c]]) @ np.array([[1.0, math.tan(self.shear)], [0.0, 1.0]]) @ mirror
+        return axes
+
+
+def draw_script(lamp: Lamp, shape: tuple[int, int], duration: int, rng: np.random.Generator) -> Script:
+    """A lamp within the ranges of the parameters; `shape` is the frame's (height, width), duration microseconds."""
+    height, width = shape
+    steady = rng.random() < lamp.steady
+    return Script(
+        gamma=rng.uniform(*lamp.gamma),
+        brightness=rng.uniform(*lamp.brightness),
+        rotation=rng.uniform(0, 2 * math.pi),
+        shear=math.radians(rng.uniform(-lamp.shear, lamp.shear)),
+        scale=rng.uniform(*lamp.scale),
+        mirrored=bool(rng.random() < 0.5),
+        x=width * rng.uniform(-lamp.translation, lamp.translation),
+        y=height * rng.uniform(-lamp.translation, lamp.translation),
+        speed=rng.uniform(0, lamp.speed),
+        heading=rng.uniform(0, 2 * math.pi),
+        turn=0.0 if rng.random() < STRAIGHT else rng.uniform(-TURN, TURN),
+        duration=duration,
+        waveform=None if steady else lamp.waveforms[rng.integers(len(lamp.waveforms))],
+        hertz=rng.uniform(*lamp.hertz),
+        floor=rng.uniform(*lamp.floor),
+        phase=rng.random(),
+    )
+
+
+def _wave(waveform: Waveform, cycle: Array) -> Array:
+    """0 to 1 over a cycle of 0 to 1."""
+    wave: Array
+    match waveform:
+        case "sine":
+            wave = 0.5 + 0.5 * np.sin(2 * math.pi * cycle)
+        case "square":
+            wave = np.where(cycle < 0.5, 1.0, 0.0)
+        case "triangle":
+            wave = 1 - np.abs(2 * cycle - 1)
+        case "exponential":
+            wave = (np.exp(-DECAY * cycle) - math.exp(-DECAY)) / (1 - math.exp(-DECAY))
+    return wave
