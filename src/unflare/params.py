@@ -105,7 +105,6 @@ class Training(Noun):
 
 class Evaluation(Noun):
     window: Count
-    baf_window: Count
 
 
 class Params(Noun):
