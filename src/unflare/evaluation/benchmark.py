@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from unflare.events import Array, Events
-from unflare.events.scene import Scene, load_scene
+from unflare.events.scene import load_scene
 from unflare.events.scorer import Scorer
+from unflare.runtime import Clock
 from unflare.scores import Scores, scores
 
 SCENARIOS = ("mixed", "flare_only", "background_only")
@@ -37,6 +38,10 @@ class Judgement:
                 rows[name] = scores(self.probability[chosen], self.flare[chosen], threshold)
         return rows
 
+    def oracle(self) -> "Judgement":
+        """What the truth itself would say: the best that removing events can do."""
+        return Judgement((self.flare > 0.5).astype(np.float32), self.flare, self.scenario)
+
 
 def chunks(events: Events, size: int = CHUNK) -> Iterator[Events]:
     for start in range(0, len(events), size):
@@ -49,16 +54,18 @@ def probability(scorer: Scorer, events: Events) -> Array:
     return np.concatenate(parts) if parts else np.empty(0, np.float32)
 
 
-def judge(scorers: Mapping[str, Scorer], paths: Iterable[Path]) -> dict[str, Judgement]:
-    """Each method over all scenes, a scene at a time."""
+def judge(scorers: Mapping[str, Scorer], paths: Iterable[Path], clock: Clock) -> dict[str, Judgement]:
+    """Each method over all scenes, a scene at a time; its seconds go to the clock under its name."""
     said: dict[str, list[Array]] = {name: [] for name in scorers}
     flare: list[Array] = []
     scenario: list[Array] = []
     for path in paths:
-        scene: Scene = load_scene(path)
+        with clock("reading"):
+            scene = load_scene(path)
         flare.append(scene.flare)
         scenario.append(np.full(len(scene.flare), SCENARIOS.index(scene.recipe["scenario"]), np.uint8))
         for name, scorer in scorers.items():
-            said[name].append(probability(scorer, scene.events))
+            with clock(name):
+                said[name].append(probability(scorer, scene.events))
     truth, kinds = np.concatenate(flare), np.concatenate(scenario)
     return {name: Judgement(np.concatenate(parts), truth, kinds) for name, parts in said.items()}

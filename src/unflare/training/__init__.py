@@ -1,6 +1,6 @@
 """Fitting the classifier to cached features."""
 
-from unflare.training.fit import Step, fit, score_scene
+from unflare.training.fit import Step, choose_threshold, fit
 from unflare.training.history import History
 
-__all__ = ["History", "Step", "fit", "score_scene"]
+__all__ = ["History", "Step", "choose_threshold", "fit"]

@@ -34,7 +34,7 @@ class Batches(Dataset[tuple[Tensor, Tensor, Tensor]]):
     def _window(self, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         scene = int(rng.integers(len(self.cache.offsets) - 1))
         features, flare, mask = cut(self.cache, scene, rng.random(), self.plan)
-        features[:, :COORDINATES] *= rng.choice(np.float32([-1, 1]), size=COORDINATES)
+        features[:, :COORDINATES] *= rng.choice(np.array([-1, 1], np.float32), size=COORDINATES)
         if rng.random() < 0.5:
             features[:, :COORDINATES] = features[:, COORDINATES - 1 :: -1]
         return features, flare, mask

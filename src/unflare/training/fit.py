@@ -15,7 +15,7 @@ from unflare.features.store import Cache
 from unflare.network import Classifier
 from unflare.params import Training
 from unflare.runtime import Clock
-from unflare.scores import Scores, scores
+from unflare.scores import Scores, best_threshold, scores
 from unflare.training.batches import Batches, cut
 
 
@@ -51,7 +51,8 @@ def learning_rate(step: int, plan: Training) -> float:
 
 def optimizer_of(network: Classifier, plan: Training) -> torch.optim.AdamW:
     """AdamW; weight decay for matrices only, never for biases nor for the parameters that set the state's dynamics."""
-    matrices, others = [], []
+    matrices: list[Tensor] = []
+    others: list[Tensor] = []
     for name, parameter in network.named_parameters():
         decays = parameter.ndim >= 2 and not name.endswith("A_log")
         (matrices if decays else others).append(parameter)
@@ -122,6 +123,14 @@ def validate(network: Classifier, cache: Cache, plan: Training) -> Validation:
     counted = mask.numpy() > 0
     probability = torch.sigmoid(logit).numpy()[counted]
     return Validation(masked_loss(logit, flare, mask).item(), scores(probability, flare.numpy()[counted], 0.5))
+
+
+def choose_threshold(network: Classifier, cache: Cache, length: int) -> tuple[float, Scores]:
+    """The threshold of greatest F1 over all cached scenes, each scored as a whole, and the scores it gives."""
+    said = [score_scene(network, cache, scene, length) for scene in range(len(cache.offsets) - 1)]
+    probability, flare = (np.concatenate(parts) for parts in zip(*said, strict=True))
+    threshold = best_threshold(probability, flare)
+    return threshold, scores(probability, flare, threshold)
 
 
 @torch.no_grad()

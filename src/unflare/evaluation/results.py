@@ -1,0 +1,79 @@
+"""The result files of an evaluation, for reports and comparisons."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from unflare.evaluation.benchmark import Judgement, probability
+from unflare.events import Array, Events, aside
+from unflare.events.scene import load_scene
+from unflare.events.scorer import Scorer
+from unflare.scores import curve
+
+SLICE = 20_000  # microseconds of a scene that an example shows
+COLUMNS = ("method", "threshold", "precision", "recall", "false_positive_rate")
+
+Tables = dict[str, dict[str, dict[str, dict[str, float | None]]]]  # split, method, scenario, metric
+
+
+def tables(splits: Mapping[str, Mapping[str, Judgement]], thresholds: Mapping[str, float]) -> Tables:
+    """Scores of every method on every split, over all its scenes and by scenario."""
+    return {
+        split: {
+            name: {scenario: asdict(row) for scenario, row in said.table(thresholds[name]).items()}
+            for name, said in methods.items()
+        }
+        for split, methods in splits.items()
+    }
+
+
+def write_tables(folder: Path, splits: Tables, threshold: float, seconds: Mapping[str, float]) -> None:
+    """metrics.json"""
+    content = {"threshold": threshold, "splits": splits, "seconds": dict(seconds)}
+    with aside(folder / "metrics.json") as path:
+        path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_curves(folder: Path, methods: Mapping[str, Judgement]) -> None:
+    """curves.csv: precision, recall and false positive rate of each method at many thresholds."""
+    with aside(folder / "curves.csv") as path, path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for name, said in methods.items():
+            writer.writerows((name, *map(float, row)) for row in zip(*curve(said.probability, said.flare), strict=True))
+
+
+def write_examples(folder: Path, scorer: Scorer, scenes: Sequence[Path], count: int) -> None:
+    """examples.npz: 20 ms from the middle of `count` mixed scenes, input, probability and truth."""
+    arrays: dict[str, Array] = {}
+    for number, path in enumerate(_balanced(scenes, count)):
+        scene = load_scene(path)
+        said = probability(scorer, scene.events)
+        start = (int(scene.events.t[0]) + int(scene.events.t[-1]) - SLICE) // 2
+        chosen = (scene.events.t >= start) & (scene.events.t < start + SLICE)
+        arrays |= _columns(f"{number}_input", scene.events[chosen])
+        arrays |= _columns(f"{number}_truth", scene.truth.between(start, start + SLICE))
+        arrays[f"{number}_flare"] = scene.flare[chosen]
+        arrays[f"{number}_probability"] = said[chosen]
+        arrays[f"{number}_shape"] = np.array(scene.events.shape)
+        arrays[f"{number}_title"] = np.array(f"{path.stem}: {scene.recipe['sequence']}, {scene.recipe['image']}")
+    with aside(folder / "examples.npz") as path, path.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def _balanced(scenes: Sequence[Path], count: int) -> list[Path]:
+    """Scenes of the mixed scenario, most balanced between flare and background first, so that both can be seen."""
+    balance = {}
+    for path in scenes:
+        scene = load_scene(path)
+        if scene.recipe["scenario"] == "mixed" and len(scene.events):
+            balance[path] = abs(float(scene.flare.mean()) - 0.5)
+    return sorted(balance, key=lambda path: (balance[path], path))[:count]
+
+
+def _columns(prefix: str, events: Events) -> dict[str, Array]:
+    return {f"{prefix}_{name}": getattr(events, name) for name in ("t", "x", "y", "p")}
