@@ -15,15 +15,17 @@ def main(scenes: Path, features: Path, report: Path) -> None:
     with runtime.stage(report) as record:
         window = params.load().features.window
         record.implementations["features"] = IMPLEMENTATION
-        record.facts = {"features": list(FEATURES), "window": window, "events": {}}
+        record.facts = {"features": list(FEATURES), "window": window, "events": {}, "flare_share": {}}
         for split in ("train", "validation"):
             record.memory.mark(split)
-            record.facts["events"][split] = cache_split(scenes / split, features / f"{split}.h5", window, record)
-            print(f"{split}: features of {record.facts['events'][split]:,} events")
+            events, flare = cache_split(scenes / split, features / f"{split}.h5", window, record)
+            record.facts["events"][split], record.facts["flare_share"][split] = events, flare / events
+            print(f"{split}: features of {events:,} events, {flare / events:.0%} of them flare")
 
 
-def cache_split(scenes: Path, path: Path, window: int, record: runtime.Record) -> int:
-    events = 0
+def cache_split(scenes: Path, path: Path, window: int, record: runtime.Record) -> tuple[int, int]:
+    """How many events there are, and how many of them are more than half flare."""
+    events = flare = 0
     with Writer(path, window) as writer:
         for scene_path in track(scene_paths(scenes), f"features of {scenes.name}"):
             with record.clock("reading"):
@@ -33,7 +35,8 @@ def cache_split(scenes: Path, path: Path, window: int, record: runtime.Record) -
             with record.clock("writing"):
                 writer.add(values, scene.flare, scene_path.stem)
             events += len(scene.events)
-    return events
+            flare += int((scene.flare > 0.5).sum())
+    return events, flare
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def write_examples(folder: Path, scorer: Scorer, scenes: Sequence[Path], count: 
         arrays[f"{number}_flare"] = scene.flare[chosen]
         arrays[f"{number}_probability"] = said[chosen]
         arrays[f"{number}_shape"] = np.array(scene.events.shape)
-        arrays[f"{number}_title"] = np.array(f"{path.stem}: {scene.recipe['sequence']}, {scene.recipe['image']}")
+        arrays[f"{number}_title"] = np.array(f"{path.stem}: {scene.recipe['sequence']}, {scene.recipe['flare']}")
     with aside(folder / "examples.npz") as path, path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
