@@ -25,8 +25,8 @@ IMPLEMENTATIONS = {
     "sample": {"simulator": "numba, 2 threads"},
     "synthesize": {"simulator": "numba, 2 threads"},
     "featurize": {"features": "numba"},
-    "train": {"scan": "fused, CPU", "device": "cpu"},
-    "evaluate": {"scan": "fused, CPU", "device": "cpu"},
+    "train": {"scan": "fused kernel", "device": "cpu"},
+    "evaluate": {"scan": "fused kernel", "device": "cpu"},
 }
 MACHINE = {"processor": "A processor", "cores": 2, "memory_bytes": 8 * GIB, "device": "none"}
 MACHINE |= {"system": "Linux x86_64", "python": "3.11", "torch": "2.13.0"}
@@ -135,7 +135,13 @@ def _write_training(folder: Path) -> None:
     _csv(folder / "steps.csv", header, rows)
     write_memory(folder, slope=0.0)
     best = {"step": STEPS, "loss": 0.12, "f1": 0.93, "auc": 0.98}
-    content = {"parameters": 271745, "scan": "fused, CPU", "device": "cpu", "steps": STEPS, "events_seen": STEPS * 8192}
+    content = {
+        "parameters": 271745,
+        "scan": "fused kernel",
+        "device": "cpu",
+        "steps": STEPS,
+        "events_seen": STEPS * 8192,
+    }
     content |= {"best": best, "final": best, "train_loss_first": 0.6, "train_loss_last": 0.105}
     content |= {"seconds": {"total": 190.0, **{name: share * 190 for name, share in PARTS.items()}}}
     content |= {"events_per_second": STEPS * 8192 / 190, "memory": {"rss_peak": int(1.1 * GIB), "device_peak": 0}}

@@ -257,3 +257,44 @@ def test_the_model_loads_as_pyfunc_and_predicts(root: Path) -> None:
     for shape in ((7, 13), (2, 7, 13)):
         np.testing.assert_array_equal(model.predict(np.ones(shape, np.float32)), np.full(shape[:-1], 1.5))
     assert stored(root, run.id).info.status == "FINISHED"
+
+
+def test_the_network_is_served_as_it_computes(root: Path) -> None:
+    import mlflow
+    import torch
+
+    import unflare
+    from unflare import params
+    from unflare.network import Classifier
+
+    shape = params.load(Path(__file__).parents[1] / "params.yaml").network.model_copy(update={"layers": 1})
+    network = Classifier(shape, np.zeros(13), np.ones(13)).eval()
+    network.save(root / "models", {})
+    with tracking.run("train") as run:
+        run.model(root / "models", "unflare.network.served", Path(unflare.__file__).parent, ["torch", "safetensors"])
+    mlflow.set_tracking_uri(f"sqlite:///{root / 'mlflow.db'}")
+    served = mlflow.pyfunc.load_model(f"runs:/{run.id}/model")
+    features = np.random.default_rng(0).normal(size=(2, 50, 13)).astype(np.float32)
+    with torch.inference_mode():
+        expected = torch.sigmoid(network(torch.from_numpy(features))[0]).numpy()
+    np.testing.assert_allclose(served.predict(features), expected, atol=1e-6)
+    np.testing.assert_allclose(served.predict(features[1]), expected[1], atol=1e-6)
+
+
+def test_the_report_stage_adds_its_findings_to_the_run_of_the_training(root: Path) -> None:
+    from made_up import edit, write_results
+
+    with tracking.run("train") as run:
+        pass
+    write_results(root)
+    edit(root / "models/run.json", lambda card: card.update(id=run.id))
+    stage = Path(__file__).parents[1] / "stages" / "report.py"
+    command = [sys.executable, str(stage), "reports", "models"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "18 verified" in done.stdout
+    found = stored(root, run.id)
+    assert found.info.status == "FINISHED"
+    assert found.data.tags["finding.parameter_count"] == "verified"
+    assert "F1: 0.930" in found.data.tags["mlflow.note.content"]
+    names = {f"report/report.{language}.{suffix}" for language in ("en", "zh") for suffix in ("md", "html")}
+    assert files(root, run.id, "report") == names | {"report/findings.json", "report/figures"}

@@ -1,1 +1,1 @@
-"""The validation report, from result files only."""
+"""The validation report, from result files only: `writing.write_report` makes it."""

@@ -64,26 +64,21 @@ def loss(records: Records, path: Path) -> None:
 
 
 def memory(records: Records, path: Path) -> None:
-    """Resident (and device) memory of the training over time; vertical lines where a phase begins."""
+    """Memory of the training. Left: peak of each phase. Right: over time, with a line where a phase begins."""
     file = "reports/training/memory.csv"
     phases = [row["phase"] for row in records.at(file)]
     seconds, rss, device = (_floats(records.column(file, name)) for name in ("seconds", "rss_bytes", "device_bytes"))
-    with _drawing(path, columns=1) as (axes,):
-        axes.fill_between(seconds, rss / 2**30, color=BLUE, alpha=0.15, linewidth=0)
-        axes.plot(seconds, rss / 2**30, color=BLUE, label="RSS")
-        if device.any():
-            axes.plot(seconds, device / 2**30, color=ORANGE, label="GPU")
-            axes.legend(loc="lower right")
-        axes.set(xlabel="s", ylabel="GiB", ylim=(0, 1.22 * max(rss.max(), device.max()) / 2**30), xlim=(0, seconds[-1]))
-        labelled = -np.inf
-        for phase, rows in groupby(range(len(phases)), key=phases.__getitem__):
-            start = seconds[next(rows)]
-            axes.axvline(start, color=MUTED, linewidth=0.7, linestyle=":")
-            if start - labelled > 0.07 * seconds[-1]:  # labels of phases that follow closer would overlap
-                axes.text(
-                    start, 0.98, f" {phase}", transform=axes.get_xaxis_transform(), va="top", fontsize=9, color=INK
-                )
-                labelled = start
+    kinds = [(rss / 2**30, "RSS", BLUE), *([(device / 2**30, "GPU", ORANGE)] if device.any() else [])]
+    with _drawing(path, columns=2) as (left, right):
+        peaks = {name: max(v for v, p in zip(kinds[0][0], phases, strict=True) if p == name) for name in phases}
+        _bars(left, list(peaks.items()), "GiB", BLUE, "{:.2f}")
+        for gibibytes, label, color in kinds:
+            right.fill_between(seconds, gibibytes, color=color, alpha=0.14, linewidth=0)
+            right.plot(seconds, gibibytes, color=color, label=label, linewidth=1.4)
+        for _, rows in groupby(range(len(phases)), key=phases.__getitem__):
+            right.axvline(seconds[next(rows)], color=MUTED, linewidth=0.7, linestyle=":")
+        right.set(xlabel="s", ylabel="GiB", ylim=(0, None), xlim=(0, seconds[-1]))
+        right.legend(loc="lower right")
 
 
 def timing(records: Records, path: Path) -> None:

@@ -1,40 +1,23 @@
 """The validation report: its sections, from the records, the findings and the figures of a run."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from unflare.reporting import tables
-from unflare.reporting.document import Block, Check, Checks, Document, Figure, Heading, Text, Tiles
-from unflare.reporting.findings import Finding
+from unflare.reporting.document import Block, Document, Figure, Heading, Text
 from unflare.reporting.phrases import Phrases
-from unflare.reporting.records import STAGES, Missing, Records
-
-SCENARIOS = ("overall", "mixed", "flare_only", "background_only")
-HEADLINES = ("f1", "roc_auc", "background_kept", "flare_removed")
-STATUSES = ("problem", "warning", "not_run", "verified")
-
-
-@dataclass(frozen=True)
-class Material:
-    """What a report is made of; `figures` by name, `pictures` of events with their titles."""
-
-    records: Records
-    findings: Sequence[Finding]
-    figures: Mapping[str, Path]
-    pictures: Sequence[tuple[Path, str]]
+from unflare.reporting.records import Missing, Records
+from unflare.reporting.summary import STATUSES, Material, Section, check_list, headline, or_missing, summary
 
 
 def report(material: Material, say: Phrases, folder: Path) -> Document:
     """The report in the language of `say`, to be written into `folder`. A section without its records says so."""
     blocks: list[Block] = []
     for name, section in SECTIONS.items():
-        blocks.append(Heading(say("sections", name), anchor=name))
-        try:
-            blocks.extend(section(material, say))
-        except Missing as missing:
-            blocks.append(Text(say("page", "no_record", missing=missing)))
+        if section is not headline:
+            blocks.append(Heading(say("sections", name), anchor=name))
+        blocks.extend(or_missing(section, material, say))
     tally = [(status, sum(finding.status == status for finding in material.findings)) for status in STATUSES]
     return Document(
         language=say.language,
@@ -45,42 +28,6 @@ def report(material: Material, say: Phrases, folder: Path) -> Document:
         tally=[(status, say("tally", status, count=count)) for status, count in tally if count],
         facts={say("page", name): value for name, value in _facts(material.records)},
     )
-
-
-def duration(seconds: float) -> str:
-    """12.3 s, 4 min 05 s, 2 h 07 min."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def summary(material: Material, say: Phrases) -> list[Block]:
-    sentences = (_trained, _ahead, _pipeline, _data)
-    blocks: list[Block] = []
-    for sentence in sentences:
-        try:
-            blocks.append(Text(sentence(material.records, say)))
-        except Missing as missing:
-            blocks.append(Text(say("page", "no_record", missing=missing)))
-    return [*blocks, headline(material.records, say)]
-
-
-def headline(records: Records, say: Phrases) -> Tiles:
-    """Our scores on the test scenes, each against the best of the methods that could win it."""
-    methods = records.scores("test")
-    if "unflare" not in methods:
-        raise Missing("reports/evaluation/metrics.json: splits.test.unflare")
-    tiles = []
-    for score in HEADLINES:
-        value = methods["unflare"].get(score)
-        rivals = [] if score in tables.SHARES else _rivals(methods, score)
-        remark = say("tiles", score + "_means") if score in tables.SHARES else say("tiles", "alone")
-        if rivals:
-            best, name = max(rivals)
-            remark = say("tiles", "best_rival", rival=say.word("methods", name), value=f"{best:.3f}")
-        tiles.append((say("tiles", score), tables.score_text(score, value), remark))
-    return Tiles(tiles)
 
 
 def pictures(material: Material, say: Phrases) -> list[Block]:
@@ -94,19 +41,18 @@ def pictures(material: Material, say: Phrases) -> list[Block]:
 
 def results(material: Material, say: Phrases) -> Iterator[Block]:
     yield Text(say("results", "intro"))
-    for scenario in SCENARIOS:
-        if material.records.scores("test", scenario):
-            yield tables.score_table(material.records, say, "test", scenario)
+    yield tables.score_table(material.records, say, "test")
+    yield tables.scenario_table(material.records, say)
     yield from _figure(material, say, "precision_recall", "results", "curves")
-    yield tables.score_table(material.records, say, "validation", "overall")
+    yield tables.score_table(material.records, say, "validation")
 
 
 def checks(material: Material, say: Phrases) -> list[Block]:
-    return [Text(say("checks", "intro")), *_checks(material, say, {"verified"})]
+    return [Text(say("checks", "intro")), *check_list(material, say, {"verified"})]
 
 
 def problems(material: Material, say: Phrases) -> list[Block]:
-    return [Text(say("checks", "problems")), *_checks(material, say, {"problem", "warning", "not_run"})]
+    return [Text(say("checks", "problems")), *check_list(material, say, {"problem", "warning", "not_run"})]
 
 
 def time(material: Material, say: Phrases) -> Iterator[Block]:
@@ -154,10 +100,10 @@ def provenance(material: Material, say: Phrases) -> Iterator[Block]:
     yield tables.pair_table([say("provenance", name) for name in ("item", "value")], items)
 
 
-Section = Callable[[Material, Phrases], "Iterator[Block] | list[Block]"]
 SECTIONS: dict[str, Section] = {
     section.__name__: section
     for section in (
+        headline,
         summary,
         pictures,
         results,
@@ -172,67 +118,10 @@ SECTIONS: dict[str, Section] = {
 }
 
 
-def _checks(material: Material, say: Phrases, statuses: set[str]) -> list[Block]:
-    found = sorted((f for f in material.findings if f.status in statuses), key=lambda f: STATUSES.index(f.status))
-    lines = [Check(f.status, say("status", f.status), say("findings", f.name), evidence(f, say), f.name) for f in found]
-    return [Checks(lines)] if lines else [Text(say("checks", "none"))]
-
-
-def evidence(finding: Finding, say: Phrases) -> str:
-    """The sentence with the numbers that the check looked at."""
-    return say("evidence", "not_run" if finding.status == "not_run" else finding.name, **finding.values)
-
-
 def _figure(material: Material, say: Phrases, name: str, group: str, caption: str) -> list[Block]:
     if name not in material.figures:
         raise Missing(f"reports/figures/{name}.svg")
     return [Figure(material.figures[name], say(group, caption))]
-
-
-def _trained(records: Records, say: Phrases) -> str:
-    return say(
-        "summary",
-        "trained",
-        parameters=records.training("parameters"),
-        layers=records.params("network", "layers"),
-        steps=records.training("steps"),
-        events=records.training("events_seen"),
-        scenes=records.facts("synthesize", "scenes", "train"),
-        time=duration(records.training("seconds", "total")),
-        device=records.training("device"),
-    )
-
-
-def _ahead(records: Records, say: Phrases) -> str:
-    methods = records.scores("test")
-    rivals = _rivals(methods, "f1")
-    if "unflare" not in methods or not rivals:
-        raise Missing("reports/evaluation/metrics.json: splits.test with unflare and a rival")
-    (best, name), ours = max(rivals), methods["unflare"]
-    rival = say.word("methods", name)
-    return say(
-        "summary", "ahead", events=ours["events"], f1=ours["f1"], auc=ours["roc_auc"], rival=rival, rival_f1=best
-    )
-
-
-def _pipeline(records: Records, say: Phrases) -> str:
-    names = [name for name in STAGES if records.has(f"reports/stages/{name}.json", "seconds")]
-    if not names:
-        raise Missing("reports/stages")
-    seconds = {name: records.number(f"reports/stages/{name}.json", "seconds") for name in names}
-    longest = max(names, key=lambda name: seconds[name])
-    total, stage_time = duration(sum(seconds.values())), duration(seconds[longest])
-    return say("summary", "pipeline", time=total, stage=f"`{longest}`", stage_time=stage_time)
-
-
-def _data(records: Records, say: Phrases) -> str:
-    return say("summary", records.facts("prepare", "data_kind"), root=records.params("data", "root"))
-
-
-def _rivals(methods: Mapping[str, Mapping[str, float | None]], score: str) -> list[tuple[float, str]]:
-    """Values of the methods that neither are ours nor know the answer."""
-    values = ((row.get(score), name) for name, row in methods.items() if name not in {"unflare", "oracle"})
-    return [(value, name) for value, name in values if value is not None]
 
 
 def _facts(records: Records) -> Iterator[tuple[str, str]]:

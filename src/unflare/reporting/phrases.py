@@ -17,6 +17,10 @@ class Phrases:
     def __call__(self, group: str, name: str, **values: Any) -> str:  # noqa: ANN401 (each phrase takes its own)
         return self._phrases[group][name].format(**values)
 
+    def optional(self, group: str, name: str) -> str:
+        """The phrase, or nothing where there is none: a remark that only some cases need."""
+        return self._phrases[group].get(name, "")
+
     def word(self, group: str, identifier: str) -> str:
         """The word for an identifier of the result files; one without a word (say a new method) stands for itself."""
         return self._phrases[group].get(identifier, f"`{identifier}`")

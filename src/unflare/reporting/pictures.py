@@ -8,7 +8,7 @@ import numpy as np
 
 from unflare.events.stream import Array
 
-GROUND = (15, 18, 22)
+GROUND, SEAM = (15, 18, 22), (62, 69, 77)
 ON, OFF = (255, 92, 80), (84, 148, 255)
 KEPT, LOST, LEFT = (74, 82, 92), (255, 196, 61), (224, 92, 214)
 GAP = 6  # pixels between panels
@@ -16,7 +16,7 @@ FIELDS = ("x", "y", "p")
 
 
 def picture(x: Array, y: Array, colors: Array, shape: tuple[int, int]) -> Array:
-    """Image (height, width, 3), uint8 red green blue: each event a pixel of its color (n, 3), later ones over earlier."""
+    """Image (height, width, 3), uint8 red green blue: each event a pixel of its color (n, 3), the last on top."""
     image = np.full((*shape, 3), GROUND, np.uint8)
     image[y, x] = colors
     return image
@@ -47,7 +47,7 @@ def panels(examples: Mapping[str, Array], number: int, threshold: float) -> Arra
         picture(truth[0], truth[1], by_polarity(truth[2]), shape),
         picture(x[shown], y[shown], verdict[shown], shape),
     )
-    sheet = np.full((2 * height + GAP, 2 * width + GAP, 3), 128, np.uint8)
+    sheet = np.full((2 * height + GAP, 2 * width + GAP, 3), SEAM, np.uint8)
     for quarter, (top, left) in zip(quarters, np.ndindex(2, 2), strict=True):
         row, column = top * (height + GAP), left * (width + GAP)
         sheet[row : row + height, column : column + width] = quarter

@@ -8,28 +8,48 @@ from unflare.reporting.phrases import Phrases
 from unflare.reporting.records import STAGES, Missing, Records
 
 SCORES = ("precision", "recall", "f1", "roc_auc", "average_precision", "background_kept", "flare_removed", "threshold")
+SCENARIOS = {  # what a scenario can show
+    "mixed": ("f1", "roc_auc", "background_kept", "flare_removed"),
+    "flare_only": ("flare_removed",),
+    "background_only": ("background_kept",),
+}
 SHARES = {"background_kept", "flare_removed"}
 SCANNED = {"forward", "backward"}  # components whose implementation is that of the scan
 GIB = 2**30
 
 
-def score_table(records: Records, phrases: Phrases, split: str, scenario: str) -> Table:
-    """Methods by F1, ours first and those that know the answer last; scores that none of them has are left out."""
-    methods = records.scores(split, scenario)
+def ranked(methods: Mapping[str, Mapping[str, float | None]]) -> list[str]:
+    """Names of methods by F1, ours first and those that know the answer last."""
+    return sorted(methods, key=lambda name: (name != "unflare", name == "oracle", -(methods[name].get("f1") or 0.0)))
+
+
+def score_table(records: Records, phrases: Phrases, split: str) -> Table:
+    """Methods over all scenes of a split; scores that none of them has are left out."""
+    methods = records.scores(split)
     if not methods:
-        raise Missing(f"reports/evaluation/metrics.json: splits.{split}.*.{scenario}")
+        raise Missing(f"reports/evaluation/metrics.json: splits.{split}.*.overall")
     scores = [score for score in SCORES if any(row.get(score) is not None for row in methods.values())]
 
-    def rank(name: str) -> tuple[bool, bool, float]:
-        return name != "unflare", name == "oracle", -(methods[name].get("f1") or 0.0)
-
     rows = []
-    for name in sorted(methods, key=rank):
+    for name in ranked(methods):
         texts = [phrases.word("methods", name), *(score_text(score, methods[name].get(score)) for score in scores)]
         rows.append([Cell(text, strong=name == "unflare") for text in texts])
     header = [phrases("results", "method"), *(phrases("results", score) for score in scores)]
-    caption = phrases("results", "validation" if split == "validation" else scenario)
-    return Table(header, rows, caption=caption)
+    return Table(header, rows, caption=phrases("results", split))
+
+
+def scenario_table(records: Records, phrases: Phrases) -> Table:
+    """Methods by scenario of the test scenes, each scenario with the scores that say something of it."""
+    tables = {scenario: records.scores("test", scenario) for scenario in SCENARIOS}
+    if not any(tables.values()):
+        raise Missing("reports/evaluation/metrics.json: splits.test.*.mixed")
+    columns = [(scenario, score) for scenario, scores in SCENARIOS.items() for score in scores if tables[scenario]]
+    rows = []
+    for name in ranked(records.scores("test")):
+        texts = [score_text(score, tables[scenario].get(name, {}).get(score)) for scenario, score in columns]
+        rows.append([Cell(text, strong=name == "unflare") for text in (phrases.word("methods", name), *texts)])
+    words = [f"{phrases('results', score)} · {phrases('results', scenario)}" for scenario, score in columns]
+    return Table([phrases("results", "method"), *words], rows, caption=phrases("results", "by_scenario"))
 
 
 def stage_table(records: Records, phrases: Phrases) -> Table:
@@ -39,7 +59,7 @@ def stage_table(records: Records, phrases: Phrases) -> Table:
         _timed(f"`{name}`", stage["seconds"], total, _implementations(stage["implementations"]))
         for name, stage in stages
     ]
-    rows.append(_timed(phrases("time", "total"), total, total, ""))
+    rows.append([Cell(phrases("time", "total"), strong=True), Cell(f"{total:.2f}"), Cell("100.0%"), Cell("")])
     return _time_table(phrases, "stage", "stages", rows)
 
 
@@ -54,7 +74,7 @@ def component_table(records: Records, phrases: Phrases) -> Table:
         for name, value in sorted(seconds.items(), key=lambda item: -item[1])
     ]
     rows.append(_timed(phrases("time", "rest"), rest, total, ""))
-    rows.append(_timed(phrases("time", "total"), total, total, ""))
+    rows.append([Cell(phrases("time", "total"), strong=True), Cell(f"{total:.2f}"), Cell("100.0%"), Cell("")])
     return _time_table(phrases, "component", "components", rows)
 
 
@@ -75,13 +95,14 @@ def part_table(records: Records, phrases: Phrases) -> Table:
 
 
 def phase_table(records: Records, phrases: Phrases) -> Table:
-    """Resident memory in the phases of the training."""
+    """Resident memory in the phases of the training; growth is from the end of one phase to the end of the next."""
     rows = []
+    before = None
     for phase, samples in _phases(records).items():
-        peak = max(samples)
-        numbers = (samples[0] / GIB, peak / GIB, (samples[-1] - samples[0]) / GIB)
-        texts = (phase, *(f"{number:.3f} GiB" for number in numbers[:2]), f"{numbers[2]:+.3f} GiB", str(len(samples)))
-        rows.append([Cell(text) for text in texts])
+        growth = "–" if before is None else f"{(samples[-1] - before) / GIB:+.3f} GiB"
+        before = samples[-1]
+        start, peak = f"{samples[0] / GIB:.3f} GiB", f"{max(samples) / GIB:.3f} GiB"
+        rows.append([Cell(text) for text in (phase, start, peak, growth, str(len(samples)))])
     header = [phrases("memory", name) for name in ("phase", "start", "peak", "growth", "samples")]
     return Table(header, rows, caption=phrases("memory", "by_phase"))
 

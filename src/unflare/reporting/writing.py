@@ -8,10 +8,11 @@ from pathlib import Path
 from unflare.reporting import figures
 from unflare.reporting.document import to_html, to_markdown
 from unflare.reporting.findings import Finding, judge
-from unflare.reporting.pages import Material, evidence, report
+from unflare.reporting.pages import report
 from unflare.reporting.phrases import LANGUAGES, Phrases
 from unflare.reporting.pictures import draw_examples
 from unflare.reporting.records import Missing, Records
+from unflare.reporting.summary import Material, evidence
 
 DRAWINGS = {"loss": figures.loss, "memory": figures.memory, "timing": figures.timing}
 DRAWINGS |= {"precision_recall": figures.precision_recall}

@@ -1,0 +1,145 @@
+"""What a run came to: headline numbers, a few sentences, and the checks in words."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unflare.reporting.document import Block, Check, Checks, Document, Text, Tiles, to_markdown
+from unflare.reporting.findings import Finding
+from unflare.reporting.phrases import Phrases
+from unflare.reporting.records import STAGES, Missing, Records
+from unflare.reporting.tables import SHARES, score_text
+
+HEADLINES = ("f1", "roc_auc", "background_kept", "flare_removed")
+STATUSES = ("problem", "warning", "not_run", "verified")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a report is made of; `figures` by name, `pictures` of events with their titles."""
+
+    records: Records
+    findings: Sequence[Finding]
+    figures: Mapping[str, Path]
+    pictures: Sequence[tuple[Path, str]]
+
+
+Section = Callable[[Material, Phrases], Iterable[Block]]
+
+
+def describe(records: Records, findings: Sequence[Finding]) -> str:
+    """The report's first page as Markdown, for the head of a run's page."""
+    material = Material(records, findings, {}, [])
+    say = Phrases("en")
+    tally = ", ".join(f"{sum(f.status == s for f in findings)} {say('status', s)}" for s in STATUSES)
+    blocks = [
+        *or_missing(headline, material, say),
+        *summary(material, say),
+        Text(tally),
+        *check_list(material, say, {"problem", "warning"}),
+    ]
+    return to_markdown(Document("en", say("page", "title"), say("page", "subtitle"), Path(), blocks))
+
+
+def headline(material: Material, say: Phrases) -> list[Block]:
+    """Our scores on the test scenes, each against the best of the methods that could win it."""
+    methods = material.records.scores("test")
+    if "unflare" not in methods:
+        raise Missing("reports/evaluation/metrics.json: splits.test.unflare")
+    tiles = []
+    for score in HEADLINES:
+        value = methods["unflare"].get(score)
+        rivals = [] if score in SHARES else _rivals(methods, score)
+        remark = say("tiles", score + "_means") if score in SHARES else say("tiles", "alone")
+        if rivals:
+            best, name = max(rivals)
+            remark = say("tiles", "best_rival", rival=say.word("methods", name), value=f"{best:.3f}")
+        tiles.append((say("tiles", score), score_text(score, value), remark))
+    return [Tiles(tiles)]
+
+
+def summary(material: Material, say: Phrases) -> list[Block]:
+    sentences = (_trained, _ahead, _pipeline, _data)
+    blocks: list[Block] = []
+    for sentence in sentences:
+        try:
+            blocks.append(Text(sentence(material.records, say)))
+        except Missing as missing:
+            blocks.append(Text(say("page", "no_record", missing=missing)))
+    return blocks
+
+
+def check_list(material: Material, say: Phrases, statuses: set[str]) -> list[Block]:
+    found = sorted((f for f in material.findings if f.status in statuses), key=lambda f: STATUSES.index(f.status))
+    lines = [Check(f.status, say("status", f.status), say("findings", f.name), evidence(f, say), f.name) for f in found]
+    return [Checks(lines)] if lines else [Text(say("checks", "none"))]
+
+
+def evidence(finding: Finding, say: Phrases) -> str:
+    """The sentence with the numbers that the check looked at."""
+    if finding.status == "not_run":
+        return say("evidence", "not_run", **finding.values)
+    remark = say.optional("remarks", f"{finding.name}_{finding.status}")
+    return " ".join(filter(None, (say("evidence", finding.name, **finding.values), remark)))
+
+
+def or_missing(section: Section, material: Material, say: Phrases) -> Iterator[Block]:
+    """The blocks of a section, as far as there are records for them, and which record is missing."""
+    try:
+        yield from section(material, say)
+    except Missing as missing:
+        yield Text(say("page", "no_record", missing=missing))
+
+
+def duration(seconds: float) -> str:
+    """12.3 s, 4 min 05 s, 2 h 07 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _rivals(methods: Mapping[str, Mapping[str, float | None]], score: str) -> list[tuple[float, str]]:
+    """Values of the methods that neither are ours nor know the answer."""
+    values = ((row.get(score), name) for name, row in methods.items() if name not in {"unflare", "oracle"})
+    return [(value, name) for value, name in values if value is not None]
+
+
+def _trained(records: Records, say: Phrases) -> str:
+    return say(
+        "summary",
+        "trained",
+        parameters=records.training("parameters"),
+        layers=records.params("network", "layers"),
+        steps=records.training("steps"),
+        events=records.training("events_seen"),
+        scenes=records.facts("synthesize", "scenes", "train"),
+        time=duration(records.training("seconds", "total")),
+        device=records.training("device"),
+    )
+
+
+def _ahead(records: Records, say: Phrases) -> str:
+    methods = records.scores("test")
+    rivals = _rivals(methods, "f1")
+    if "unflare" not in methods or not rivals:
+        raise Missing("reports/evaluation/metrics.json: splits.test with unflare and a rival")
+    (best, name), ours = max(rivals), methods["unflare"]
+    rival = say.word("methods", name)
+    return say(
+        "summary", "ahead", events=ours["events"], f1=ours["f1"], auc=ours["roc_auc"], rival=rival, rival_f1=best
+    )
+
+
+def _pipeline(records: Records, say: Phrases) -> str:
+    names = [name for name in STAGES if records.has(f"reports/stages/{name}.json", "seconds")]
+    if not names:
+        raise Missing("reports/stages")
+    seconds = {name: records.number(f"reports/stages/{name}.json", "seconds") for name in names}
+    longest = max(names, key=lambda name: seconds[name])
+    total, stage_time = duration(sum(seconds.values())), duration(seconds[longest])
+    return say("summary", "pipeline", time=total, stage=f"`{longest}`", stage_time=stage_time)
+
+
+def _data(records: Records, say: Phrases) -> str:
+    return say("summary", records.facts("prepare", "data_kind"), root=records.params("data", "root"))

@@ -1,0 +1,155 @@
+"""The report: complete in every language, self-contained, and true to the records it is made from."""
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up import edit, write_results
+
+from unflare.reporting import pictures
+from unflare.reporting.document import Cell, Document, Heading, Table, Text, to_html, to_markdown
+from unflare.reporting.phrases import LANGUAGES, Phrases
+from unflare.reporting.summary import duration
+from unflare.reporting.writing import write_report
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = write_results(tmp_path_factory.mktemp("run"))
+    write_report(root)
+    return root
+
+
+class Addresses(HTMLParser):
+    """What a browser would fetch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.found += [
+            value or "" for name, value in attributes if name in {"src", "href", "srcset", "data", "xlink:href"}
+        ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_fetches_nothing_and_runs_nothing(root: Path, language: str) -> None:
+    page = (root / "reports" / f"report.{language}.html").read_text()
+    parser = Addresses()
+    parser.feed(page)
+    assert all(address.startswith(("data:", "#")) for address in parser.found)
+    assert "script" not in parser.tags
+    assert not re.search(r"https?://|@import|url\((?!#|['\"]?data:)", page)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_numbers_of_the_records_stand_in_the_report(root: Path, language: str) -> None:
+    for suffix in ("md", "html"):
+        text = (root / "reports" / f"report.{language}.{suffix}").read_text()
+        for number in ("271,745", "0.930", "0.981", "96.2%", "0.550", "3 min 10 s", "8 min 09 s", "0123456789abcdef"):
+            assert number in text, number
+
+
+def test_languages_have_the_same_phrases_with_the_same_blanks() -> None:
+    first, *others = (Phrases(language) for language in LANGUAGES)
+    for other in others:
+        assert other.keys() == first.keys()
+        for group, name in sorted(first.keys()):
+            blanks = [sorted(re.findall(r"{(\w+)", phrases.optional(group, name))) for phrases in (first, other)]
+            assert blanks[0] == blanks[1], (group, name)
+
+
+def test_languages_have_the_same_structure(root: Path) -> None:
+    shapes = []
+    for language in LANGUAGES:
+        lines = (root / "reports" / f"report.{language}.md").read_text().splitlines()
+        shapes.append([re.match(r"[#|!*-]*", line)[0] for line in lines if line])  # type: ignore[index]
+    assert all(shape == shapes[0] for shape in shapes)
+
+
+def test_the_figures_of_the_markdown_are_there(root: Path) -> None:
+    text = (root / "reports" / "report.en.md").read_text()
+    figures = re.findall(r"\]\((figures/[^)]+)\)", text)
+    assert len(figures) == 6
+    assert all((root / "reports" / figure).stat().st_size > 1000 for figure in figures)
+
+
+def test_the_same_records_give_the_same_bytes(root: Path, tmp_path: Path) -> None:
+    write_report(write_results(tmp_path))
+    for path in (root / "reports").rglob("*"):
+        if path.is_file() and path.suffix != ".npz":
+            assert path.read_bytes() == (tmp_path / path.relative_to(root)).read_bytes(), path.name
+
+
+def test_a_planted_problem_stands_among_the_problems(tmp_path: Path) -> None:
+    edit(write_results(tmp_path) / "reports/training/metrics.json", lambda content: content.update(parameters=1))
+    write_report(tmp_path)
+    text = (tmp_path / "reports/report.en.md").read_text()
+    problems = text[text.index("## Remaining problems") : text.index("## Verified")]
+    assert "[PROBLEM] **Parameter count as configured**" in problems
+    assert "1 failed" in text
+
+
+def test_a_run_cut_short_gives_a_report_that_names_what_is_missing(tmp_path: Path) -> None:
+    write_results(tmp_path)
+    shutil.rmtree(tmp_path / "reports/evaluation")
+    shutil.rmtree(tmp_path / "reports/training")
+    write_report(tmp_path)
+    text = (tmp_path / "reports/report.en.md").read_text()
+    results = text[text.index("## Results") : text.index("## Remaining problems")]
+    assert "No record: `reports/evaluation/metrics.json`" in results
+    assert not (tmp_path / "reports/figures/loss.svg").exists()
+
+
+def test_markup_in_a_record_is_shown_and_not_obeyed(tmp_path: Path) -> None:
+    blocks = [Heading("<b>", "x"), Text("`<i>` & co"), Table(["a|b"], [[Cell("<script>")]])]
+    document = Document("en", "t", "s", tmp_path, blocks)
+    assert "<code>&lt;i&gt;</code> &amp; co" in to_html(document)
+    assert "<script>" not in to_html(document)
+    assert r"a\|b" in to_markdown(document)
+
+
+def test_a_picture_shows_what_was_kept_and_where_it_errs() -> None:
+    one = {"t": [0, 1, 2, 3], "x": [0, 1, 2, 3], "y": [0, 0, 0, 0], "p": [1, 0, 1, 0]}
+    examples = {f"0_input_{name}": np.array(values, np.uint16) for name, values in one.items()}
+    examples |= {f"0_truth_{name}": np.array(values[:2], np.uint16) for name, values in one.items()}
+    examples |= {"0_flare": np.float32([0, 0, 1, 1]), "0_probability": np.float32([0.1, 0.9, 0.1, 0.9])}
+    sheet = pictures.panels(examples | {"0_shape": np.array([2, 4])}, number=0, threshold=0.5)
+    below, right = 2 + pictures.GAP, 4 + pictures.GAP
+    on, off, ground = pictures.ON, pictures.OFF, pictures.GROUND
+    rows = {
+        "input": (sheet[0, :4], [on, off, on, off]),
+        "output": (sheet[0, right:], [on, ground, on, ground]),
+        "truth": (sheet[below, :4], [on, off, ground, ground]),
+        "errors": (sheet[below, right:], [pictures.KEPT, pictures.LOST, pictures.LEFT, ground]),
+    }
+    for name, (found, expected) in rows.items():
+        assert found.tolist() == [list(color) for color in expected], name
+
+
+def test_durations() -> None:
+    assert [duration(s) for s in (0.04, 59.9, 245.2, 7620)] == ["0.0 s", "59.9 s", "4 min 05 s", "2 h 07 min"]
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_browser_shows_the_page_without_an_error(root: Path, tmp_path: Path, language: str) -> None:
+    page = root / "reports" / f"report.{language}.html"
+    quiet = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--enable-logging=stderr",
+    ]
+    command = ["chromium", *quiet, f"--user-data-dir={tmp_path}", f"--screenshot={tmp_path / 'page.png'}", str(page)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert "CONSOLE" not in done.stderr
+    assert (tmp_path / "page.png").stat().st_size > 10_000
