@@ -1,8 +1,8 @@
 """Tracking: parameters, metrics and files of a run, in MLflow, at no risk and next to no cost to the computation.
 
 Every call writes a line into a journal on disk (microseconds) and returns. What the journal holds is sent now and then,
-metrics as means over two seconds; what cannot be sent stays in the journal and is sent at the end of the stage or by
-the next run. So an outage of the store costs a warning, never a result.
+metrics as means over two seconds, more rarely where the store is slow. What cannot be sent stays in the journal and is
+sent at the end of the stage or by the next run. So an outage of the store costs a warning, never a result.
 
 The store is `sqlite:///<root>/mlflow.db` with files in `<root>/mlruns`, or the server in MLFLOW_TRACKING_URI; the root
 is DVC_ROOT, which stays the same for queued and temporary experiments that run elsewhere, or the working folder.
@@ -30,8 +30,9 @@ __all__ = ["Run", "run"]
 
 log = logging.getLogger(__name__)
 
-PERIOD = 2.0  # seconds between two attempts to send while a stage computes
-PATIENCE = 60.0  # the same during an outage
+PERIOD = 2.0  # seconds between two deliveries while a stage computes, at least
+SHARE = 0.004  # of the time, at most, goes into deliveries: a slow store gets rarer and larger ones
+PATIENCE = 60.0  # seconds between two deliveries at most, and between two attempts during an outage
 
 
 @contextmanager
@@ -147,15 +148,17 @@ class Run:
         """Connects where that has not been done, and sends what is pending."""
         try:
             with self._timed():
-                self._next = time.monotonic() + PERIOD
                 self._store = self._store or _store(self._root)
                 self._stored = self._stored or self._store.run(self.id, self.name)
+                start = time.monotonic()
                 if self._journal:
                     self._store.deliver(self._journal, self._stored)
         except Outage as error:
             self._next = time.monotonic() + PATIENCE
             log.warning("tracking: the store is out of reach, the journal goes on: %s", error)
             return False
+        now = time.monotonic()
+        self._next = now + min(PATIENCE, max(PERIOD, (now - start) / SHARE))
         return True
 
     def _deliver_left_behind(self, folder: Path) -> None:
