@@ -5,6 +5,7 @@ Dai et al., Flare7K, NeurIPS 2022: images are coded with a gamma of 1.8 to 2.2, 
 compared, and have a black level, which is removed.
 """
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -58,8 +59,8 @@ class Glow:
         ratio = script.scale * max(shape) / min(image.shape)
         size = (max(1, round(image.shape[1] * ratio)), max(1, round(image.shape[0] * ratio)))
         scaled = cv2.resize(image, size, interpolation=cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR)
-        bordered = cv2.copyMakeBorder(scaled, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-        self._image = np.ascontiguousarray(bordered * np.float32(WHITE * script.brightness), np.float32)
+        lit, self._centre = _lit(cv2.copyMakeBorder(scaled, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0))
+        self._image = np.ascontiguousarray(lit * np.float32(WHITE * script.brightness), np.float32)
         self._inverse = np.linalg.inv(script.axes())
 
     def frames(self, rate: int) -> Iterator[tuple[int, Array]]:
@@ -85,8 +86,17 @@ class Glow:
         dx = -(self.shape[1] - 1) / 2 - right
         dy = -(self.shape[0] - 1) / 2 - down
         (a, b), (c, d) = self._inverse
-        height, width = self._image.shape
-        return (width - 1) / 2 + a * dx + b * dy, (height - 1) / 2 + c * dx + d * dy
+        return self._centre[0] + a * dx + b * dy, self._centre[1] + c * dx + d * dy
+
+
+def _lit(image: Array) -> tuple[Array, tuple[float, float]]:
+    """The part of an image that is not black, with a black border; and where the image's centre is in it."""
+    rows, columns = (np.flatnonzero(image.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return image[:2, :2], (0.0, 0.0)
+    top, left = rows[0] - 1, columns[0] - 1
+    part = image[top : rows[-1] + 2, left : columns[-1] + 2]
+    return part, ((image.shape[1] - 1) / 2 - left, (image.shape[0] - 1) / 2 - top)
 
 
 @njit(inline="always")
@@ -102,15 +112,25 @@ def _bilinear(image: Array, column: float, row: float) -> float:
     return upper + v * (lower - upper)
 
 
+@njit(inline="always")
+def _inside(start: float, step: float, size: int, first: int, last: int) -> tuple[int, int]:
+    """The x of first, ..., last - 1 for which start + step x can lie in 0..size - 1, one more at either end."""
+    if step == 0.0:
+        return (first, last) if 0.0 <= start <= size - 1 else (first, first)
+    ends = (-start / step, (size - 1 - start) / step)
+    return max(first, math.floor(min(ends))), min(last, math.ceil(max(ends)) + 1)
+
+
 @njit(parallel=True, cache=True)
 def _paint(image: Array, inverse: Array, column: float, row: float, power: np.float32, frame: Array) -> None:
+    (a, b), (c, d) = (inverse[0, 0], inverse[0, 1]), (inverse[1, 0], inverse[1, 1])
+    height, width = image.shape
     for y in prange(frame.shape[0]):
-        for x in range(frame.shape[1]):
-            frame[y, x] = power * _bilinear(
-                image,
-                column + inverse[0, 0] * x + inverse[0, 1] * y,
-                row + inverse[1, 0] * x + inverse[1, 1] * y,
-            )
+        frame[y] = 0.0
+        first, last = _inside(column + b * y, a, width, 0, frame.shape[1])
+        first, last = _inside(row + d * y, c, height, first, last)
+        for x in range(first, last):
+            frame[y, x] = power * _bilinear(image, column + a * x + b * y, row + c * x + d * y)
 
 
 @njit(cache=True)

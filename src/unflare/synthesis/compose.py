@@ -1,0 +1,152 @@
+"""Scenes with a truth: input = background (+) flare, truth = background (+) light source.
+
+The flare contains its light source, which is to be kept: only the scattered rest is flare. Flare and light follow one
+script, one clock, one sensor and one sequence of random numbers; (+) is `fuse` with the background's share
+w = I_bg / (I_bg + I) of the light, I that of the flare or of the light source. I_bg is not known from events: one
+constant per scene stands for it, drawn from the range `night_level`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import chain, repeat
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from unflare.events import SPLITS, Array, Events, FlarePair, Index, Scene, Sequence, Split, empty, open_recording
+from unflare.params import Lamp, Scenes, Sensor
+from unflare.synthesis.flare import Glow, read_pair
+from unflare.synthesis.fusion import fuse
+from unflare.synthesis.lamp import draw_script
+from unflare.synthesis.voltmeter import IMPLEMENTATION, simulate
+
+Scenario = Literal["mixed", "flare_only", "background_only"]
+SCENARIOS: tuple[Scenario, ...] = ("mixed", "flare_only", "background_only")
+TRIES = 100  # windows of a sequence that are looked at for one with events
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one scene is made of; with the parameters, everything `make_scene` needs."""
+
+    root: Path
+    split: Split
+    number: int
+    scenario: Scenario
+    sequence: Sequence
+    flare: FlarePair
+    seed: int
+
+
+def plan(index: Index, split: Split, scenes: Scenes, seed: int) -> list[Job]:
+    """The scenes of a split: scenarios in their exact proportions, sequences and flares of the split in turn."""
+    count = getattr(scenes, split)
+    rng = np.random.default_rng((seed, SPLITS.index(split)))
+    shares = (1 - scenes.flare_only - scenes.background_only, scenes.flare_only, scenes.background_only)
+    kinds = np.repeat(SCENARIOS, _apportioned(count, shares))
+    sequences, flares = _in_turn(index.sequences[split], rng), _in_turn(index.flares[split], rng)
+    return [
+        Job(index.root, split, number, kind, sequence, flare, seed=int(rng.integers(2**63)))
+        for number, (kind, sequence, flare) in enumerate(
+            zip(rng.permutation(kinds).tolist(), sequences, flares, strict=False)
+        )
+    ]
+
+
+def make_scene(scenes: Scenes, lamp: Lamp, sensor: Sensor, job: Job) -> Scene:
+    """One scene, the same for the same job. Raises ValueError if the sequence holds no events, or a file is broken."""
+    window, made = np.random.SeedSequence(job.seed).spawn(2)
+    recipe: dict[str, Any] = {"split": job.split, "number": job.number, "scenario": job.scenario, "seed": job.seed}
+    if job.scenario == "flare_only":
+        background = empty(job.sequence.shape)
+    else:
+        start, background = _window(job.root / job.sequence.path, scenes.duration, np.random.default_rng(window))
+        recipe |= {"sequence": job.sequence.name, "start": start, "duration": scenes.duration}
+    if job.scenario == "background_only":
+        counts = {"background": len(background), "flare": 0, "input": len(background), "truth": len(background)}
+        return Scene(background, np.zeros(len(background), np.float32), background, recipe | {"counts": counts})
+    recipe |= {"flare": job.flare.name, "collection": job.flare.collection}
+    pair = (job.root / job.flare.flare, job.root / job.flare.light)
+    scene = compose(background, pair, scenes, lamp, sensor, made)
+    return Scene(scene.events, scene.flare, scene.truth, recipe | scene.recipe)
+
+
+def compose(
+    background: Events,
+    pair: tuple[Path, Path],
+    scenes: Scenes,
+    lamp: Lamp,
+    sensor: Sensor,
+    seed: np.random.SeedSequence,
+) -> Scene:
+    """The scene of a background, from 0 to the duration of a scene, and a (flare, light source) pair of images."""
+    rng = np.random.default_rng(seed)
+    script = draw_script(lamp, background.shape, scenes.duration, rng)
+    level = rng.uniform(*scenes.night_level)
+    noise, coin = rng.integers(2**63, size=2).tolist()
+    flare, light = (Glow(image, script, background.shape) for image in read_pair(*pair, script.gamma))
+    streams = [simulate(glow.frames(lamp.frame_rate), sensor, noise) for glow in (flare, light)]
+    seen = fuse(background, streams[0], _Share(level, flare), scenes.rule, coin)
+    truth = fuse(background, streams[1], _Share(level, light), scenes.rule, coin)
+    recipe = {
+        "lamp": asdict(script) | {"frame_rate": lamp.frame_rate},
+        "background_light": {"proxy": "constant", "level": level},
+        "sensor": list(sensor.k),
+        "simulator": IMPLEMENTATION,
+        "rule": scenes.rule,
+        "counts": {
+            "background": len(background),
+            "flare": len(streams[0]),
+            "light": len(streams[1]),
+            "input": len(seen.events),
+            "input_from_background": int((seen.source == 0).sum()),
+            "truth": len(truth.events),
+        },
+    }
+    return Scene(seen.events, seen.share * _scattered(flare, light, seen.events), truth.events, recipe)
+
+
+@dataclass(frozen=True)
+class _Share:
+    """The share of a constant background in the light at events."""
+
+    level: float
+    glow: Glow
+
+    def __call__(self, t: Array, x: Array, y: Array) -> Array:
+        return np.asarray(self.level / (self.level + self.glow.at(t, x, y)), np.float32)
+
+
+def _scattered(flare: Glow, light: Glow, events: Events) -> Array:
+    """What of the flare's light at each event is not the light source's, float32 0 to 1."""
+    place = (events.t, events.x, events.y)
+    whole, source = flare.at(*place), light.at(*place)
+    scattered: Array = np.clip(1 - np.divide(source, whole, out=np.ones_like(whole), where=whole > 0), 0, 1)
+    return scattered
+
+
+def _window(path: Path, duration: int, rng: np.random.Generator) -> tuple[int, Events]:
+    """A random stretch of a recording that holds events: when it starts, and the events from 0 on."""
+    with open_recording(path) as recording:
+        for _ in range(TRIES):
+            start = recording.start + int(rng.integers(recording.duration - duration + 1))
+            events = recording.between(start, start + duration)
+            if len(events):
+                return start, events.shifted(-start)
+    raise ValueError(f"{path}: expected a stretch of {duration} us with events, found none in {TRIES}")
+
+
+def _in_turn(parts: tuple[T, ...], rng: np.random.Generator) -> Iterator[T]:
+    """All parts in random order, again and again, each time in another order."""
+    return chain.from_iterable([parts[i] for i in rng.permutation(len(parts))] for _ in repeat(None))
+
+
+def _apportioned(count: int, shares: tuple[float, ...]) -> list[int]:
+    """`count` in parts by the largest remainder."""
+    exact = np.array(shares) * count
+    parts = np.floor(exact + 1e-9).astype(int)
+    parts[np.argsort(parts - exact, kind="stable")[: count - parts.sum()]] += 1
+    return [int(part) for part in parts]
