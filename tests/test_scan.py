@@ -85,6 +85,14 @@ def test_bits_do_not_depend_on_the_number_of_threads() -> None:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
 
 
+def test_without_gradients_the_outputs_are_the_same_bits() -> None:
+    values = inputs()
+    with torch.no_grad():
+        plain = selective_scan(*values)
+    for found, expected in zip(plain, selective_scan(*(value.requires_grad_() for value in values)), strict=True):
+        assert torch.equal(found, expected)
+
+
 def test_leading_steps_stand_for_an_initial_state() -> None:
     u, delta, A, B, C, D, h0 = inputs()
     y, h = selective_scan(u, delta, A, B, C, D, h0)

@@ -21,15 +21,15 @@ def selective_scan(  # noqa: PLR0913 - the paper's letters
     All inputs have gradients. The bits do not depend on the number of threads (torch.set_num_threads).
     """
     apply: Callable[..., tuple[Tensor, Tensor]] = _Scan.apply
-    return apply(u, delta, A, B, C, D, h0)
+    segments = math.ceil(u.shape[1] / kernels.SEGMENT) if torch.is_grad_enabled() else 0
+    return apply(segments, u, delta, A, B, C, D, h0)
 
 
 class _Scan(Function):
     @staticmethod
-    def forward(ctx: Function, *tensors: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Function, segments: int, *tensors: Tensor) -> tuple[Tensor, Tensor]:
         u, delta, A, B, C, D, h0 = (tensor.contiguous() for tensor in tensors)
-        (sequences, steps, channels), states = u.shape, A.shape[1]
-        segments = math.ceil(steps / kernels.SEGMENT) if any(ctx.needs_input_grad) else 0
+        (sequences, _, channels), states = u.shape, A.shape[1]
         y, h1, kept = torch.empty_like(u), torch.empty_like(h0), u.new_empty(sequences, segments, states, channels)
         inputs = kernels.Inputs(*(tensor.numpy() for tensor in (u, delta, A, B, C, D)))
         over_blocks(kernels.forward, (sequences, channels), inputs, h0.numpy(), y.numpy(), h1.numpy(), kept.numpy())
@@ -38,7 +38,7 @@ class _Scan(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Function, dy: Tensor, dh1: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx: Function, dy: Tensor, dh1: Tensor) -> tuple[Tensor | None, ...]:
         u, delta, A, B, C, D, kept = tuple(ctx.saved_tensors)
         inputs = kernels.Inputs(*(tensor.numpy() for tensor in (u, delta, A, B, C, D)))
         (b, steps, d), n = u.shape, A.shape[1]
@@ -48,4 +48,4 @@ class _Scan(Function):
         outputs = kernels.Gradients(*(tensor.numpy() for tensor in gradients))
         incoming = (dy.contiguous().numpy(), dh1.contiguous().numpy())
         over_blocks(kernels.backward, (b, d), inputs, kept.numpy(), *incoming, outputs)
-        return du, ddelta, dA.sum(0), dB.sum(0), dC.sum(0), dD.sum(0), dh0
+        return None, du, ddelta, dA.sum(0), dB.sum(0), dC.sum(0), dD.sum(0), dh0
