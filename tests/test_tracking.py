@@ -271,7 +271,7 @@ def test_the_network_is_served_as_it_computes(root: Path) -> None:
     network = Classifier(shape, np.zeros(13), np.ones(13)).eval()
     network.save(root / "models", {})
     with tracking.run("train") as run:
-        run.model(root / "models", "unflare.network.served", Path(unflare.__file__).parent, ["torch", "safetensors"])
+        run.model(root / "models", "unflare.network.pyfunc", Path(unflare.__file__).parent, ["torch", "safetensors"])
     mlflow.set_tracking_uri(f"sqlite:///{root / 'mlflow.db'}")
     served = mlflow.pyfunc.load_model(f"runs:/{run.id}/model")
     features = np.random.default_rng(0).normal(size=(2, 50, 13)).astype(np.float32)
