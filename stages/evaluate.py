@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from unflare import params, runtime, tracking
@@ -17,9 +18,11 @@ EXAMPLES = 3
 
 def main(scenes: Path, models: Path, report: Path, record_path: Path) -> None:
     device = runtime.device()
-    card = json.loads((models / "run.json").read_text(encoding="utf-8"))
-    with runtime.stage(record_path, device) as record, tracking.run("evaluate", card["id"]) as run:
+    with runtime.stage(record_path, device) as record, ExitStack() as stack:
         p = params.load()
+        with record.clock("tracking"):
+            card = json.loads((models / "run.json").read_text(encoding="utf-8"))
+            run = stack.enter_context(tracking.run("evaluate", card["id"]))
         network = Classifier.load(models, device)
         scorer = NetworkScorer(network, p.evaluation.window, p.features.window)
         record.implementations = {"scan": network.scan, "device": device.type}
@@ -45,6 +48,7 @@ def main(scenes: Path, models: Path, report: Path, record_path: Path) -> None:
         with record.clock("tracking"):
             run.metrics({f"evaluation/{name}": value for name, value in tables["test"]["unflare"]["overall"].items()})
             run.artifact(report / "metrics.json", "evaluation")
+            stack.close()
         for name, rows in tables["test"].items():
             print(f"{name:10}" + "".join(f"  {key} {rows['overall'][key] or 0:.3f}" for key in ("f1", "roc_auc")))
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -25,9 +26,12 @@ NO_TIME |= {"validation_loss": "validation", "validation_f1": "validation", "val
 
 def main(features: Path, models: Path, report: Path, record_path: Path) -> None:
     device = runtime.device()
-    with runtime.stage(record_path, device) as record, tracking.run("train") as run:
+    with runtime.stage(record_path, device) as record, ExitStack() as stack:
         p = params.load()
-        run.params(p.model_dump(mode="json"))
+        with record.clock("tracking"):
+            run = stack.enter_context(tracking.run("train"))
+            run.params(p.model_dump(mode="json"))
+            run.datasets("training")
         with record.clock("reading"):
             train, validation = (Cache(features / f"{name}.h5", p.features.window) for name in ("train", "validation"))
         record.memory.mark("data")
@@ -36,7 +40,7 @@ def main(features: Path, models: Path, report: Path, record_path: Path) -> None:
         record.memory.mark("model")
         record.implementations = {"scan": network.scan, "device": device.type}
 
-        facts = {"features": list(FEATURES), "definition": VERSION, "window": p.features.window, "run": run.card()}
+        facts = {"features": list(FEATURES), "definition": VERSION, "window": p.features.window}
         history = History(record.clock)
         for step in track(
             fit(network, train, validation, p.training, p.seed, record.clock), "training", p.training.steps
@@ -57,12 +61,14 @@ def main(features: Path, models: Path, report: Path, record_path: Path) -> None:
             network = Classifier.load(models, device)
             threshold, scores = choose_threshold(network, validation, p.training.window)
             network.save(models, facts | {"threshold": threshold, "validation": asdict(scores)})
-        record.facts["reach"] = reach(network, p.seed)
+        with record.clock("probe"):
+            record.facts["reach"] = reach(network, p.seed)
         summary |= {"parameters": network.parameter_count, "scan": network.scan, "device": device.type}
         history.write(report, summary | {"validation": asdict(scores)}, record.memory)
         (models / "run.json").write_text(json.dumps(run.card(), indent=1) + "\n", encoding="utf-8")
         with record.clock("tracking"):
             publish(run, models, report, summary, record.memory)
+            stack.close()
         print(f"threshold {threshold:.3f}: F1 {scores.f1:.3f}, ROC-AUC {scores.roc_auc:.3f} on validation scenes")
 
 

@@ -14,7 +14,7 @@ from unflare.synthesis.compose import Job, make_scene
 
 @dataclass(frozen=True)
 class Made:
-    """A scene on disk, in numbers. `flare` counts events that are more than half flare, `on_*` the ON ones among them."""
+    """A scene on disk, in numbers; `flare` counts events more than half flare, `on_*` the ON ones of either kind."""
 
     split: str
     scenario: str

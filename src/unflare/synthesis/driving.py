@@ -80,7 +80,7 @@ def draw_drive(shape: tuple[int, int], rng: np.random.Generator) -> Drive:
         ambient=ambient,
         headlight=(0.0, 20.0, 70.0)[hour] * rng.uniform(0.6, 1.4),
         sky=ambient * (1.5, 1.2, 0.4)[hour],
-        contrast=rng.uniform(0.35, 0.9),
+        contrast=rng.uniform(0.2, 0.6),
         sway=(rng.uniform(1, 10), rng.uniform(0.5, 4)),
         sway_hertz=(rng.uniform(0.3, 1.2), rng.uniform(0.8, 2.5)),
         lamp=(0.0, 180.0, 255.0)[hour],
@@ -105,7 +105,7 @@ class _Street:
         scale = _scale(depth, across, down, self.focal)
         rows = len(self.texture) // SCALES
         self.row = (scale * rows + np.where(self.open_sky, 0, row) * METRE).astype(np.float32)
-        self.column = (depth * METRE).astype(np.float32)
+        self.column = (depth * METRE % PERIOD).astype(np.float32)
         light = drive.ambient + drive.headlight * np.exp(-(across**2) / 0.08) * np.minimum(1, (10 / depth) ** 2)
         haze = np.clip(depth / FAR, 0, 1) ** 2
         self.light = (light * (1 - haze)).astype(np.float32)
@@ -115,9 +115,10 @@ class _Street:
 
     def frame(self, t: float) -> Array:
         travelled = self.drive.speed * t
-        column = np.mod(self.column + np.float32(travelled * METRE % PERIOD), np.float32(PERIOD))
+        column = self.column + np.float32(travelled * METRE % PERIOD)
         frame = cv2.remap(self.texture, column, self.row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-        frame = frame * self.light + self.glow
+        frame *= self.light
+        frame += self.glow
         for vehicle, back in self._by_distance(t):
             self._draw_vehicle(frame, vehicle, back, t)
         self._draw_lamps(frame, travelled)
@@ -171,7 +172,7 @@ class _Street:
         moved: Array = cv2.warpAffine(
             frame, move, frame.shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
-        return moved.clip(0, 255)
+        return moved.clip(0, 255, out=moved)
 
 
 def _surfaces(across: Array, down: Array) -> tuple[Array, Array]:

@@ -6,7 +6,7 @@ import numpy as np
 from unflare.events import Array
 
 METRE = 24  # texels
-PERIOD = 2048  # texels along the street, after which it repeats
+PERIOD = 1024  # texels along the street, after which it repeats
 
 
 def atlas(seed: int, contrast: float, half_street: float, facade: float, scales: int) -> Array:

@@ -103,6 +103,13 @@ class Run:
         """A data set that the run used, by the digest that DVC has of it (36 characters at most); no data is read."""
         self._say("dataset", name=name, digest=digest[:36], source=str(source), context=context)
 
+    def datasets(self, context: str) -> None:
+        """What the stages before this one wrote below data/, by the hashes in dvc.lock."""
+        for tag, digest in lock_tags(Path(), before=self._stage).items():
+            path = tag.split(".", 2)[2]
+            if path.startswith("data/"):
+                self.dataset(path, digest, Path(path).absolute(), context)
+
     def artifact(self, path: Path, folder: str = "") -> None:
         """A file, or all files of a folder, into a folder of the run."""
         self._say_file("artifact", path, folder=folder)
