@@ -1,0 +1,70 @@
+"""The embedded data set: drives that move continuously and differ, flares that contain their light source."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+
+from unflare.params import Sensor
+from unflare.synthesis import simulate
+from unflare.synthesis.driving import Drive, draw_drive
+from unflare.synthesis.glare import encoded, flare_pair
+
+SHAPE = (120, 160)
+SENSOR = Sensor(k=(5.265, 20.0, 1e-4, 1e-7, 5e-9, 1e-5))
+
+
+def drive(seed: int) -> Drive:
+    return draw_drive(SHAPE, np.random.default_rng(seed))
+
+
+def test_frames_are_linear_light_on_a_clock_in_microseconds() -> None:
+    video = list(drive(0).frames(0.02, 500))
+    assert [t for t, _ in video] == list(range(0, 20_001, 2000))
+    for _, frame in video:
+        assert frame.shape == SHAPE
+        assert frame.dtype == np.float32
+        assert 0 <= frame.min() < frame.max() <= 255
+
+
+def test_the_same_seed_gives_the_same_drive_and_another_seed_another() -> None:
+    (_, one), (_, again), (_, other) = (next(iter(drive(seed).frames(0.01, 500))) for seed in (1, 1, 2))
+    assert np.array_equal(one, again)
+    assert not np.allclose(one, other, atol=5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_motion_is_continuous_below_a_pixel(seed: int) -> None:
+    """A tenth of the time changes the picture by about a tenth: nothing jumps from frame to frame."""
+    slow = replace(drive(seed), speed=3.0, vehicles=())
+    coarse, fine = ([frame for _, frame in slow.frames(0.02, rate)] for rate in (500, 5000))
+    steps, tenths = ([np.abs(b - a).mean() for a, b in pairwise(video)] for video in (coarse, fine))
+    assert np.mean(tenths) == pytest.approx(np.mean(steps) / 10, rel=0.1)
+    assert max(tenths) < 1.5 * np.mean(tenths)
+
+
+def test_a_drive_gives_events_of_both_polarities() -> None:
+    for seed in range(3):
+        events = simulate(drive(seed).frames(0.06, 500), SENSOR, seed).checked()
+        assert len(events) > 1000
+        assert 0.2 < events.p.mean() < 0.8
+
+
+def test_flares_contain_their_light_source_and_differ() -> None:
+    pairs = [flare_pair(np.random.default_rng(seed), size=128) for seed in range(6)]
+    for flare, light in pairs:
+        assert flare.shape == light.shape == (128, 128, 3)
+        assert flare.dtype == light.dtype == np.uint8
+        assert np.all(light <= flare)
+        assert light.max() > 200
+        assert (flare > 20).sum() > 1.5 * (light > 20).sum()
+    assert len({flare.tobytes() for flare, _ in pairs}) == 6
+
+
+def test_a_png_holds_the_image_red_first() -> None:
+    image = np.zeros((4, 5, 3), np.uint8)
+    image[..., 0] = 200
+    decoded = cv2.imdecode(np.frombuffer(encoded(image), np.uint8), cv2.IMREAD_COLOR)
+    assert np.array_equal(decoded[..., ::-1], image)
