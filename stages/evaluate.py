@@ -44,7 +44,7 @@ def main(scenes: Path, models: Path, report: Path, record_path: Path) -> None:
             tables["validation"]["unflare"] = {"overall": network.facts["validation"]}
             results.write_tables(report, tables, thresholds["unflare"], record.clock.seconds)
             results.write_curves(report, found)
-            results.write_examples(report, scorer, test, EXAMPLES)
+            results.write_examples(report, found["unflare"], test, EXAMPLES)
         with record.clock("tracking"):
             run.metrics({f"evaluation/{name}": value for name, value in tables["test"]["unflare"]["overall"].items()})
             run.artifact(report / "metrics.json", "evaluation")

@@ -26,14 +26,13 @@ def main(scenes: Path, features: Path, report: Path) -> None:
 def cache_split(scenes: Path, path: Path, window: int, record: runtime.Record) -> tuple[int, int]:
     """How many events there are, and how many of them are more than half flare."""
     events = flare = 0
-    with Writer(path, window) as writer:
+    with record.clock("writing"), Writer(path, window) as writer:
         for scene_path in track(scene_paths(scenes), f"features of {scenes.name}"):
             with record.clock("reading"):
                 scene = load_scene(scene_path)
             with record.clock("features"):
                 values = extract(scene.events, PixelState(scene.events.shape), window)
-            with record.clock("writing"):
-                writer.add(values, scene.flare, scene_path.stem)
+            writer.add(values, scene.flare, scene_path.stem)
             events += len(scene.events)
             flare += int((scene.flare > 0.5).sum())
     return events, flare

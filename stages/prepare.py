@@ -9,11 +9,12 @@ from unflare.events import SPLITS, build
 
 def main(index_path: Path, report: Path) -> None:
     with runtime.stage(report) as record:
-        p = params.load()
         with record.clock("validation"):
+            p = params.load()
             index = build(p.data.root, p.scenes.duration, p.data.validation, p.data.test, p.seed)
         with record.clock("writing"):
             index.save(index_path)
+            lines = index.summary()
         record.facts = {
             "root": str(p.data.root),
             "data_kind": "embedded" if index.embedded else "real",
@@ -21,9 +22,9 @@ def main(index_path: Path, report: Path) -> None:
             "flares": {split: len(index.flares[split]) for split in SPLITS},
             "windows": sum(sequence.windows for split in SPLITS for sequence in index.sequences[split]),
             "events": sum(sequence.count for split in SPLITS for sequence in index.sequences[split]),
-            "summary": index.summary(),
+            "summary": lines,
         }
-        print("\n".join(index.summary()))
+        print("\n".join(lines))
 
 
 if __name__ == "__main__":

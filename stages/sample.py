@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -23,16 +24,22 @@ def main(root: Path, report: Path) -> None:
             temporary.mkdir()
             described = {"what": "EventMamba-FX embedded data set, made by the stage `sample`", "seed": p.seed}
             (temporary / EMBEDDED).write_text(json.dumps(described | p.sample.model_dump(mode="json"), indent=1) + "\n")
-            sequence = partial(write_sequence, temporary, p.sample, p.sensor, p.seed)
-            with record.clock("sequences"):
-                done = runtime.parallel(sequence, range(p.sample.sequences), workers)
-                counts = list(track(done, "sequences", p.sample.sequences))
-            with record.clock("flares"):
-                flares = runtime.parallel(partial(write_flare, temporary, p.seed), range(p.sample.flares), workers)
-                list(track(flares, "flares", p.sample.flares))
+            flares = [partial(write_flare, temporary, p.seed, number) for number in range(p.sample.flares)]
+            sequences = [
+                partial(write_sequence, temporary, p.sample, p.sensor, p.seed, number)
+                for number in range(p.sample.sequences)
+            ]
+            record.memory.mark("sequences and flares")
+            with record.clock("sequences and flares"):
+                done = runtime.parallel(call, [*sequences, *flares], workers)
+                counts = list(track(done, "sequences and flares", len(sequences) + len(flares)))[: len(sequences)]
         record.facts = {"events": sum(counts), "sequences": len(counts), "flares": p.sample.flares}
         rates = np.array(counts) / p.sample.seconds / 1e6
         print(f"{len(counts)} sequences at {rates.min():.1f} to {rates.max():.1f} million events a second")
+
+
+def call(job: Callable[[], int]) -> int:
+    return job()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Every method on the same scenes: one table of scores, one set of curves."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +23,17 @@ class Judgement:
     probability  float32 (n,)  flare probability, by the method
     flare        float32 (n,)  flare share, the truth
     scenario     uint8 (n,)    place in SCENARIOS of the scene that the event is from
+    offsets      int64 (scenes + 1,)  where each scene begins, and the end of the last
     """
 
     probability: Array
     flare: Array
     scenario: Array
+    offsets: Array
+
+    def of_scene(self, number: int) -> Array:
+        """Probabilities of the events of one scene."""
+        return self.probability[self.offsets[number] : self.offsets[number + 1]]
 
     def table(self, threshold: float) -> dict[str, Scores]:
         """Scores over all events, and over those of each scenario that occurs."""
@@ -40,7 +46,7 @@ class Judgement:
 
     def oracle(self) -> "Judgement":
         """What the truth itself would say: the best that removing events can do."""
-        return Judgement((self.flare > 0.5).astype(np.float32), self.flare, self.scenario)
+        return replace(self, probability=(self.flare > 0.5).astype(np.float32))
 
 
 def chunks(events: Events, size: int = CHUNK) -> Iterator[Events]:
@@ -68,4 +74,5 @@ def judge(scorers: Mapping[str, Scorer], paths: Iterable[Path], clock: Clock) ->
             with clock(name):
                 said[name].append(probability(scorer, scene.events))
     truth, kinds = np.concatenate(flare), np.concatenate(scenario)
-    return {name: Judgement(np.concatenate(parts), truth, kinds) for name, parts in said.items()}
+    offsets = np.cumsum([0, *map(len, flare)])
+    return {name: Judgement(np.concatenate(parts), truth, kinds, offsets) for name, parts in said.items()}

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from unflare.evaluation.benchmark import Judgement, probability
+from unflare.evaluation.benchmark import SCENARIOS, Judgement
 from unflare.events import Array, Events, aside
 from unflare.events.scene import load_scene
-from unflare.events.scorer import Scorer
 from unflare.scores import curve
 
 SLICE = 20_000  # microseconds of a scene that an example shows
@@ -47,32 +46,30 @@ def write_curves(folder: Path, methods: Mapping[str, Judgement]) -> None:
             writer.writerows((name, *map(float, row)) for row in zip(*curve(said.probability, said.flare), strict=True))
 
 
-def write_examples(folder: Path, scorer: Scorer, scenes: Sequence[Path], count: int) -> None:
+def write_examples(folder: Path, said: Judgement, scenes: Sequence[Path], count: int) -> None:
     """examples.npz: 20 ms from the middle of `count` mixed scenes, input, probability and truth."""
     arrays: dict[str, Array] = {}
-    for number, path in enumerate(_balanced(scenes, count)):
+    for number, place in enumerate(_balanced(said, scenes, count)):
+        path, probability = scenes[place], said.of_scene(place)
         scene = load_scene(path)
-        said = probability(scorer, scene.events)
         start = (int(scene.events.t[0]) + int(scene.events.t[-1]) - SLICE) // 2
         chosen = (scene.events.t >= start) & (scene.events.t < start + SLICE)
         arrays |= _columns(f"{number}_input", scene.events[chosen])
         arrays |= _columns(f"{number}_truth", scene.truth.between(start, start + SLICE))
         arrays[f"{number}_flare"] = scene.flare[chosen]
-        arrays[f"{number}_probability"] = said[chosen]
+        arrays[f"{number}_probability"] = probability[chosen]
         arrays[f"{number}_shape"] = np.array(scene.events.shape)
         arrays[f"{number}_title"] = np.array(f"{path.stem}: {scene.recipe['sequence']}, {scene.recipe['flare']}")
     with aside(folder / "examples.npz") as path, path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def _balanced(scenes: Sequence[Path], count: int) -> list[Path]:
-    """Scenes of the mixed scenario, most balanced between flare and background first, so that both can be seen."""
-    balance = {}
-    for path in scenes:
-        scene = load_scene(path)
-        if scene.recipe["scenario"] == "mixed" and len(scene.events):
-            balance[path] = abs(float(scene.flare.mean()) - 0.5)
-    return sorted(balance, key=lambda path: (balance[path], path))[:count]
+def _balanced(said: Judgement, scenes: Sequence[Path], count: int) -> list[int]:
+    """Mixed scenes, those with the most even shares of flare and background first, so that both can be seen."""
+    mixed = SCENARIOS.index("mixed")
+    places = [n for n in range(len(scenes)) if len(said.of_scene(n)) and said.scenario[said.offsets[n]] == mixed]
+    flare = [float(said.flare[said.offsets[n] : said.offsets[n + 1]].mean()) for n in places]
+    return [place for _, place in sorted(zip(np.abs(np.array(flare) - 0.5).tolist(), places, strict=True))[:count]]
 
 
 def _columns(prefix: str, events: Events) -> dict[str, Array]:

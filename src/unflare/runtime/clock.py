@@ -3,8 +3,10 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 class Clock:
@@ -14,7 +16,7 @@ class Clock:
     makes the parts true at the price of the overlap between host and device.
     """
 
-    def __init__(self, device: torch.device | None = None) -> None:
+    def __init__(self, device: "torch.device | None" = None) -> None:
         self._cuda = device is not None and device.type == "cuda"
         self._open: list[str] = []
         self._started = self._last = time.perf_counter()
@@ -41,6 +43,8 @@ class Clock:
 
     def _settle(self) -> None:
         if self._cuda:
+            import torch
+
             torch.cuda.synchronize()
         now = time.perf_counter()
         if self._open:

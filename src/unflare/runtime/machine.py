@@ -1,18 +1,27 @@
 """Facts of the machine. They come from the machine and the environment, never from params.yaml: the same experiment
-keeps its hash wherever it runs."""
+keeps its hash wherever it runs.
+
+Torch is imported where it is needed: stages without a network, and their workers, start in half the time."""
 
 import os
 import platform
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import psutil
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 
-def device() -> torch.device:
+def device() -> "torch.device":
     """The device to compute on: UNFLARE_DEVICE if set, else CUDA if there is one, else the CPU.
 
     Raises ValueError if UNFLARE_DEVICE asks for what this machine lacks.
     """
+    import torch
+
     name = os.environ.get("UNFLARE_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
     if name not in {"cpu", "cuda"}:
         raise ValueError(f"UNFLARE_DEVICE: expected cpu or cuda, found {name!r}")
@@ -32,15 +41,17 @@ def workers() -> int:
 
 
 def facts() -> dict[str, str | int]:
-    """What ran this, for the record."""
+    """What ran this, for the record; `device` only where torch has been loaded, that is, where it could matter."""
+    torch = sys.modules.get("torch")
+    accelerator = {"device": torch.cuda.get_device_name() if torch.cuda.is_available() else "none"} if torch else {}
     return {
         "processor": _processor(),
         "cores": workers() if "UNFLARE_WORKERS" not in os.environ else os.cpu_count() or 1,
         "memory_bytes": psutil.virtual_memory().total,
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": version("torch"),
+        **accelerator,
     }
 
 

@@ -1,5 +1,6 @@
 """The memory curve of a stage: resident memory (workers included) and device memory, by phase and step."""
 
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -7,7 +8,6 @@ from types import TracebackType
 from typing import Self
 
 import psutil
-import torch
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,16 @@ class Memory:
     @property
     def device_peak(self) -> int:
         """Bytes, as torch's allocator counted them."""
-        return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+        torch = sys.modules.get("torch")
+        return int(torch.cuda.max_memory_allocated()) if torch and torch.cuda.is_available() else 0
 
     def _watch(self) -> None:
         while not self._stop.wait(self._interval):
             self._sample()
 
     def _sample(self) -> None:
-        device = torch.cuda.memory_allocated() if torch.cuda.is_available() else 0
+        torch = sys.modules.get("torch")  # a stage that has not loaded it holds no device memory
+        device = int(torch.cuda.memory_allocated()) if torch and torch.cuda.is_available() else 0
         rss = self._process.memory_info().rss + sum(map(_resident, self._process.children(recursive=True)))
         with self._lock:
             seconds = time.perf_counter() - self._started

@@ -28,8 +28,6 @@ def parallel(function: Callable[[Job], Result], jobs: Iterable[Job], processes: 
 def _one_thread() -> None:
     import cv2
     import numba
-    import torch
 
     cv2.setNumThreads(1)
     numba.set_num_threads(1)
-    torch.set_num_threads(1)

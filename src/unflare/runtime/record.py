@@ -7,19 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from unflare.runtime import machine
 from unflare.runtime.clock import Clock
 from unflare.runtime.memory import Memory
 
+if TYPE_CHECKING:
+    import torch
+
 
 class Record:
     """Filled by a stage while it works; written as one JSON file when it ends well."""
 
-    def __init__(self, name: str, device: torch.device | None) -> None:
+    def __init__(self, name: str, device: "torch.device | None") -> None:
         self.name = name
         self.clock = Clock(device)
         self.memory = Memory()
@@ -39,7 +40,7 @@ class Record:
 
 
 @contextmanager
-def stage(path: Path, device: torch.device | None = None) -> Iterator[Record]:
+def stage(path: Path, device: "torch.device | None" = None) -> Iterator[Record]:
     """The record of the stage that `path` is named after.
 
     Bad input ends the stage with its one sentence and exit code 2; UNFLARE_TRACE=1 shows where it was raised.

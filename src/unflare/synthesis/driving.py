@@ -62,7 +62,7 @@ class Drive:
 def draw_drive(shape: tuple[int, int], rng: np.random.Generator) -> Drive:
     """A drive by day, dusk or night; everything about it from `rng`."""
     hour = rng.choice(3, p=[0.3, 0.3, 0.4])  # day, dusk, night
-    ambient = (rng.uniform(90, 160), rng.uniform(25, 60), rng.uniform(3, 12))[hour]
+    ambient = (rng.uniform(90, 160), rng.uniform(30, 70), rng.uniform(8, 20))[hour]
     vehicles = tuple(
         Vehicle(
             side=2.2 if ours else -2.6,
@@ -76,11 +76,11 @@ def draw_drive(shape: tuple[int, int], rng: np.random.Generator) -> Drive:
     return Drive(
         shape=shape,
         seed=int(rng.integers(2**31)),
-        speed=rng.uniform(5, 22),
+        speed=rng.uniform(8, 22),
         ambient=ambient,
         headlight=(0.0, 20.0, 70.0)[hour] * rng.uniform(0.6, 1.4),
         sky=ambient * (1.5, 1.2, 0.4)[hour],
-        contrast=rng.uniform(0.2, 0.6),
+        contrast=rng.uniform((0.2, 0.35, 0.55)[hour], (0.45, 0.65, 0.85)[hour]),
         sway=(rng.uniform(1, 10), rng.uniform(0.5, 4)),
         sway_hertz=(rng.uniform(0.3, 1.2), rng.uniform(0.8, 2.5)),
         lamp=(0.0, 180.0, 255.0)[hour],

@@ -12,7 +12,7 @@ import numpy as np
 from unflare.events import Array
 
 GAMMA = 2.2
-SIZE = 560  # pixels, square
+SIZE = 480  # pixels, square
 WHITE = 6.0  # linear exposure: the core saturates, as it does in photographs
 
 

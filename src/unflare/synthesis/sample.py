@@ -24,10 +24,11 @@ def write_sequence(root: Path, sample: Sample, sensor: Sensor, seed: int, number
     return write_dsec(folder / "events.h5", [events], t_offset=MORNING + number * 100_000_000)
 
 
-def write_flare(root: Path, seed: int, number: int) -> None:
-    """Flare `number` and its light source; two of three in the layout of Flare7K, the third in that of Flare-R."""
+def write_flare(root: Path, seed: int, number: int) -> int:
+    """Flare `number` and its light source, two of three as in Flare7K, the third as in Flare-R; returns 2 (images)."""
     folder = root / "Flare7Kpp" / COLLECTIONS[number % 3 == 2]
     pair = flare_pair(np.random.default_rng((seed, 2, number)))
     for name, image in zip(("Compound_Flare", "Light_Source"), pair, strict=True):
         (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / name / f"{number:06d}.png").write_bytes(encoded(image))
+    return len(pair)
