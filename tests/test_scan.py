@@ -27,13 +27,13 @@ def inputs(*, sequences: int = 2, steps: int = 100, channels: int = 72, states: 
     return [u, delta, A, normal(sequences, steps, states), normal(sequences, steps, states), D, h0]
 
 
-def with_gradients(scan: Scan, values: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
-    """Outputs, final state, and the gradients of all inputs of a fixed weighting of both."""
+def with_gradients(scan: Scan, values: list[Tensor], dtype: torch.dtype, through_state: float = 1.0) -> list[Tensor]:
+    """Outputs, final state, and the gradients of all inputs of a fixed weighting of both; the state's times a factor."""
     leaves = [value.to(dtype, copy=True).requires_grad_() for value in values]
     y, h = scan(*leaves)
     generator = torch.Generator().manual_seed(0)
     weights = [torch.randn(part.shape, generator=generator).to(part) for part in (y, h)]
-    ((y * weights[0]).sum() + (h * weights[1]).sum()).backward()
+    ((y * weights[0]).sum() + through_state * (h * weights[1]).sum()).backward()
     return [y.detach(), h.detach(), *(leaf.grad for leaf in leaves if leaf.grad is not None)]
 
 
@@ -138,6 +138,13 @@ def test_without_mamba_ssm_cuda_says_what_to_install() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_scan_and_its_gradients_are_those_of_the_recurrence() -> None:
     values = [value.cuda() for value in inputs(steps=300, channels=128, states=40)]
-    found = with_gradients(scan_for(torch.device("cuda")), values, torch.float32)
-    exact = with_gradients(reference.selective_scan, values, torch.float64)
+    found = with_gradients(scan_for(torch.device("cuda")), values, torch.float32, through_state=0.0)
+    exact = with_gradients(reference.selective_scan, values, torch.float64, through_state=0.0)
     assert max(relative(f, e) for f, e in zip(found, exact, strict=True)) < 1e-5
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_cuda_scan_gives_its_final_state_without_gradient() -> None:
+    values = [value.cuda().requires_grad_() for value in inputs(steps=20, channels=128, states=40)]
+    assert not scan_for(torch.device("cuda"))(*values)[1].requires_grad

@@ -27,6 +27,9 @@ def implementation(device: torch.device) -> str:
 def scan_for(device: torch.device) -> Scan:
     """The scan of a device; signature and results are those of `scan.selective_scan`.
 
+    On CUDA the final state carries no gradient: mamba_ssm leaves it out of its backward pass, so it is detached here,
+    where a gradient that is silently wrong would begin.
+
     Raises ImportError on CUDA without mamba_ssm, ValueError on a device without a scan.
     """
     if device.type == "cpu":
@@ -43,7 +46,7 @@ def scan_for(device: torch.device) -> Scan:
         time_last = (tensor.transpose(1, 2).contiguous() for tensor in with_state(u, delta, B, C, h0))
         u, delta, B, C = time_last
         y, h1 = selective_scan_fn(u, delta, A, B, C, D, return_last_state=True)
-        return y.transpose(1, 2)[:, A.shape[1] :], h1
+        return y.transpose(1, 2)[:, A.shape[1] :], h1.detach()
 
     return scan
 
