@@ -28,7 +28,7 @@ def inputs(*, sequences: int = 2, steps: int = 100, channels: int = 72, states: 
 
 
 def with_gradients(scan: Scan, values: list[Tensor], dtype: torch.dtype, through_state: float = 1.0) -> list[Tensor]:
-    """Outputs, final state, and the gradients of all inputs of a fixed weighting of both; the state's times a factor."""
+    """Outputs, final state, and gradients of all inputs of a fixed weighting of both; the state's times a factor."""
     leaves = [value.to(dtype, copy=True).requires_grad_() for value in values]
     y, h = scan(*leaves)
     generator = torch.Generator().manual_seed(0)

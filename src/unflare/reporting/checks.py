@@ -170,19 +170,22 @@ def tracking_is_cheap(records: Records) -> Verdict:
 
 
 def memory_steady(records: Records) -> Verdict:
-    """Slope of resident memory over the steps after the first tenth; its uncertainty is two standard errors."""
+    """Slope of resident memory over the second half of the steps; its uncertainty is two standard errors.
+
+    By then every kind of step, validation included, has run, and the allocators hold what they need.
+    """
     file = "reports/training/memory.csv"
     phases = [row["phase"] for row in records.at(file)]
     curve = zip(phases, records.column(file, "step"), records.column(file, "rss_bytes"), strict=True)
     points = [(step, rss) for phase, step, rss in curve if phase == "training" or phase.startswith("batch")]
     last = max((step or 0 for step, _ in points), default=0)
-    steady = np.array([point for point in points if (point[0] or 0) > last / 10], dtype=float)
+    steady = np.array([point for point in points if (point[0] or 0) > last / 2], dtype=float)
     if len(steady) < 8:
         raise Missing(f"{file}: 8 samples of steady training")
     step, rss = steady[:, 0] - steady[:, 0].mean(), steady[:, 1] - steady[:, 1].mean()
     slope = float(step @ rss / (step @ step))
     error = 2 * math.sqrt(float(((rss - slope * step) ** 2).sum()) / (len(steady) - 2) / float(step @ step))
-    growth, allowed = slope * (last * 0.9), 0.03 * float(steady[:, 1].mean())
+    growth, allowed = slope * last / 2, 0.03 * float(steady[:, 1].mean())
     certain = slope - error > 0
     status: Status = "verified" if growth <= allowed else "problem" if certain else "warning"
     return status, {"slope": slope * 1000 / 2**20, "error": error * 1000 / 2**20, "growth": growth / 2**20}
