@@ -64,6 +64,7 @@ def write_results(root: Path, shape: tuple[int, int] = (48, 64)) -> Path:
     project = Path(__file__).parents[1]
     (root / "params.yaml").write_text((project / "params.yaml").read_text())
     edit(root / "params.yaml", lambda params: params["training"].update(steps=STEPS))
+    edit(root / "params.yaml", lambda params: params["scenes"].update(FACTS["synthesize"]["scenes"]))
     for stage, parts in STAGE_PARTS.items():
         _json(root / f"reports/stages/{stage}.json", _stage(stage, parts))
     _write_training(root / "reports/training")

@@ -43,7 +43,7 @@ class Job:
 
 def plan(index: Index, split: Split, scenes: Scenes, seed: int) -> list[Job]:
     """The scenes of a split: scenarios in their exact proportions, sequences and flares of the split in turn."""
-    count = getattr(scenes, split)
+    count = {"train": scenes.train, "validation": scenes.validation, "test": scenes.test}[split]
     rng = np.random.default_rng((seed, SPLITS.index(split)))
     shares = (1 - scenes.flare_only - scenes.background_only, scenes.flare_only, scenes.background_only)
     kinds = np.repeat(SCENARIOS, _apportioned(count, shares))
