@@ -17,15 +17,14 @@ EXAMPLES = 3
 
 
 def main(scenes: Path, models: Path, report: Path, record_path: Path) -> None:
-    device = runtime.device()
-    with runtime.stage(record_path, device) as record, ExitStack() as stack:
-        p = params.load()
+    with runtime.stage(record_path, computes=True) as record, ExitStack() as stack:
+        p, device = params.load(), record.device
         with record.clock("tracking"):
             card = json.loads((models / "run.json").read_text(encoding="utf-8"))
             run = stack.enter_context(tracking.run("evaluate", card["id"]))
         network = Classifier.load(models, device)
         scorer = NetworkScorer(network, p.evaluation.window, p.features.window)
-        record.implementations = {"scan": network.scan, "device": device.type}
+        record.implementations = {"scan": network.scan, "device": str(device)}
         validation, test = (scene_paths(scenes / split) for split in ("validation", "test"))
         rivals = {name: make() for name, make in baselines.items()}
 

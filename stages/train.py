@@ -25,9 +25,8 @@ NO_TIME |= {"validation_loss": "validation", "validation_f1": "validation", "val
 
 
 def main(features: Path, models: Path, report: Path, record_path: Path) -> None:
-    device = runtime.device()
-    with runtime.stage(record_path, device) as record, ExitStack() as stack:
-        p = params.load()
+    with runtime.stage(record_path, computes=True) as record, ExitStack() as stack:
+        p, device = params.load(), record.device
         with record.clock("tracking"):
             run = stack.enter_context(tracking.run("train"))
             run.params(p.model_dump(mode="json"))
@@ -38,7 +37,7 @@ def main(features: Path, models: Path, report: Path, record_path: Path) -> None:
         torch.manual_seed(p.seed)
         network = Classifier(p.network, train.mean, train.std).to(device)
         record.memory.mark("model")
-        record.implementations = {"scan": network.scan, "device": device.type}
+        record.implementations = {"scan": network.scan, "device": str(device)}
 
         facts = {"features": list(FEATURES), "definition": VERSION, "window": p.features.window}
         history = History(record.clock)
@@ -63,7 +62,7 @@ def main(features: Path, models: Path, report: Path, record_path: Path) -> None:
             network.save(models, facts | {"threshold": threshold, "validation": asdict(scores)})
         with record.clock("probe"):
             record.facts["reach"] = reach(network, p.seed)
-        summary |= {"parameters": network.parameter_count, "scan": network.scan, "device": device.type}
+        summary |= {"parameters": network.parameter_count, "scan": network.scan, "device": str(device)}
         history.write(report, summary | {"validation": asdict(scores)}, record.memory)
         (models / "run.json").write_text(json.dumps(run.card(), indent=1) + "\n", encoding="utf-8")
         with record.clock("tracking"):

@@ -91,3 +91,12 @@ def test_the_environment_is_read_strictly(name: str, value: str, monkeypatch: py
     ask = runtime.device if name == "UNFLARE_DEVICE" else runtime.workers
     with pytest.raises(ValueError, match=name):
         ask()
+
+
+def test_a_wrong_device_ends_a_stage_with_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("UNFLARE_DEVICE", "tpu")
+    with pytest.raises(SystemExit), runtime.stage(tmp_path / "train.json", computes=True):
+        pytest.fail("the stage must not begin")
+    assert capsys.readouterr().err == "train: UNFLARE_DEVICE: expected cpu or cuda, found 'tpu'\n"

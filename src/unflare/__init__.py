@@ -1,5 +1,5 @@
 """Removes lens flare from event-camera recordings."""
 
-from unflare.events import Events
+from unflare.events import Events, load, open_recording
 
-__all__ = ["Events"]
+__all__ = ["Events", "load", "open_recording"]

@@ -22,10 +22,17 @@ class Record:
 
     def __init__(self, name: str, device: "torch.device | None") -> None:
         self.name = name
+        self._device = device
         self.clock = Clock(device)
         self.memory = Memory()
         self.implementations: dict[str, str] = {}
         self.facts: dict[str, Any] = {}
+
+    @property
+    def device(self) -> "torch.device":
+        if self._device is None:
+            raise RuntimeError(f"{self.name}: a stage opened without computes=True has no device")
+        return self._device
 
     def content(self) -> dict[str, Any]:
         return {
@@ -40,19 +47,19 @@ class Record:
 
 
 @contextmanager
-def stage(path: Path, device: "torch.device | None" = None) -> Iterator[Record]:
-    """The record of the stage that `path` is named after.
+def stage(path: Path, *, computes: bool = False) -> Iterator[Record]:
+    """The record of the stage that `path` is named after; one that computes with a network is told its `device`.
 
     Bad input ends the stage with its one sentence and exit code 2; UNFLARE_TRACE=1 shows where it was raised.
     """
-    record = Record(path.stem, device)
     try:
+        record = Record(path.stem, machine.device() if computes else None)
         with record.memory:
             yield record
     except (ValueError, OSError, ImportError) as error:
         if os.environ.get("UNFLARE_TRACE"):
             raise
-        sys.stderr.write(f"{record.name}: {error}\n")
+        sys.stderr.write(f"{path.stem}: {error}\n")
         sys.exit(2)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.part")

@@ -1,0 +1,143 @@
+"""Batches depend on seed and step alone; the loss sees what the mask lets it; a history adds up; fitting learns."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from unflare import params
+from unflare.features import FEATURES
+from unflare.features.store import Cache, Writer
+from unflare.network import Classifier
+from unflare.runtime import Clock, Memory
+from unflare.training import History, choose_threshold, fit
+from unflare.training.batches import Batches, cut
+from unflare.training.fit import learning_rate, masked_loss, optimizer_of
+
+WINDOW = 25_000
+PLAN = params.Training(
+    window=64,
+    lead=8,
+    batch=2,
+    steps=30,
+    learning_rate=3e-3,
+    weight_decay=0.01,
+    warmup=3,
+    clip=1.0,
+    validate_every=10,
+    validation_windows=6,
+)
+SMALL = params.Network(d_model=16, d_state=4, d_conv=4, expand=1, layers=2)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    """Three scenes, one shorter than a window; an event is flare where its seventh feature is positive."""
+    rng = np.random.default_rng(0)
+    with Writer(tmp_path / "train.h5", WINDOW) as writer:
+        for name, count in (("0000", 500), ("0001", 40), ("0002", 900)):
+            features = rng.standard_normal((count, len(FEATURES))).astype(np.float32)
+            writer.add(features, (features[:, 6] > 0).astype(np.float32), name)
+    return Cache(tmp_path / "train.h5", WINDOW)
+
+
+def network(cache: Cache) -> Classifier:
+    torch.manual_seed(1)
+    return Classifier(SMALL, cache.mean, cache.std)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_batch_is_a_function_of_seed_and_step(cache: Cache, workers: int) -> None:
+    batches = Batches(cache, PLAN, seed=5)
+    loaded = DataLoader(batches, batch_size=None, num_workers=workers)
+    for number, batch in zip(range(4), loaded, strict=False):
+        assert all(torch.equal(found, expected) for found, expected in zip(batch, batches[number], strict=True))
+    other = Batches(cache, PLAN, seed=6)
+    assert not torch.equal(other[0][0], batches[0][0])
+
+
+def test_a_window_is_contiguous_and_of_one_scene(cache: Cache) -> None:
+    first, last = cache.offsets[2:4]
+    whole, _ = cache.window(int(first), int(last - first))
+    for place in (0.0, 0.3, 0.999):
+        features, _, mask = cut(cache, 2, place, PLAN)
+        starts = np.flatnonzero((whole == features[0]).all(axis=1))
+        assert np.array_equal(whole[starts[0] : starts[0] + PLAN.window], features)
+        assert mask.sum() == PLAN.window - PLAN.lead
+
+
+def test_a_short_scene_is_padded_and_the_padding_carries_no_loss(cache: Cache) -> None:
+    features, flare, mask = cut(cache, 1, 0.7, PLAN)
+    assert features.shape == (64, 13)
+    assert not features[40:].any()
+    assert mask.tolist() == [0] * 8 + [1] * 32 + [0] * 24
+    logits = torch.randn(1, 64)
+    loss = masked_loss(logits, torch.from_numpy(flare)[None], torch.from_numpy(mask)[None])
+    logits[0, 40:] = 1e4
+    logits[0, :8] = -1e4
+    assert masked_loss(logits, torch.from_numpy(flare)[None], torch.from_numpy(mask)[None]) == loss
+
+
+def test_mirroring_and_turning_change_the_coordinates_alone(cache: Cache) -> None:
+    features = torch.cat([Batches(cache, PLAN, seed=0)[step][0].reshape(-1, 13) for step in range(20)]).numpy()
+    whole = np.concatenate([cache.window(int(cache.offsets[i]), int(np.diff(cache.offsets)[i]))[0] for i in range(3)])
+    known = {row.tobytes(): place[:2] for row, place in zip(np.ascontiguousarray(whole[:, 2:]), whole, strict=True)}
+    moved = 0
+    for row in features[np.abs(features).sum(axis=1) > 0]:
+        place = known[row[2:].tobytes()]
+        assert np.allclose(np.sort(np.abs(row[:2])), np.sort(np.abs(place)))
+        moved += not np.array_equal(row[:2], place)
+    assert moved > 100
+
+
+def test_the_learning_rate_rises_then_falls_to_a_hundredth() -> None:
+    rates = [learning_rate(step, PLAN) for step in range(PLAN.steps)]
+    assert max(rates) == pytest.approx(PLAN.learning_rate)
+    assert int(np.argmax(rates)) in (PLAN.warmup - 1, PLAN.warmup)
+    assert np.all(np.diff(rates[PLAN.warmup :]) < 0)
+    assert learning_rate(PLAN.steps, PLAN) == pytest.approx(0.01 * PLAN.learning_rate)
+
+
+def test_weight_decay_spares_biases_and_dynamics(cache: Cache) -> None:
+    net = network(cache)
+    optimizer = optimizer_of(net, PLAN)
+    spared = {id(parameter) for parameter in optimizer.param_groups[1]["params"]}
+    names = {name for name, parameter in net.named_parameters() if id(parameter) in spared}
+    assert all(name.endswith(("bias", "A_log", "D")) for name in names)
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(list(net.parameters()))
+
+
+def test_fitting_learns_and_the_history_adds_up(cache: Cache, tmp_path: Path) -> None:
+    clock = Clock()
+    net = network(cache)
+    history = History(clock)
+    with Memory(interval=10) as memory:
+        steps = []
+        for step in fit(net, cache, cache, PLAN, seed=3, clock=clock):
+            history.add(step)
+            steps.append(step)
+    summary = history.summary(PLAN.batch * PLAN.window)
+    history.write(tmp_path, summary, memory)
+    assert [step.number for step in steps if step.validation] == [10, 20, 30]
+    assert summary["train_loss_last"] < 0.7 * summary["train_loss_first"]
+    parts = dict(summary["seconds"])
+    total = parts.pop("total")
+    assert sum(parts.values()) == pytest.approx(total)
+    rows = list(csv.DictReader((tmp_path / "steps.csv").open()))
+    assert len(rows) == PLAN.steps
+    assert sum(float(row["seconds"]) for row in rows) == pytest.approx(total, rel=1e-6)
+    threshold, found = choose_threshold(net, cache, 50)
+    assert 0 < threshold < 1
+    assert found.events == 1440
+    assert found.roc_auc is not None
+    assert found.roc_auc > 0.9
+
+
+def test_a_loss_that_is_no_number_stops_the_training(cache: Cache) -> None:
+    net = network(cache)
+    torch.nn.init.constant_(net.head.weight, float("nan"))
+    with pytest.raises(ValueError, match="step 1 is nan"):
+        list(fit(net, cache, cache, PLAN, seed=3, clock=Clock()))
