@@ -58,7 +58,7 @@ def main(features: Path, models: Path, report: Path, record_path: Path) -> None:
         record.memory.mark("threshold", p.training.steps)
         with record.clock("threshold"):
             network = Classifier.load(models, device)
-            threshold, scores = choose_threshold(network, validation, p.training.window)
+            threshold, scores = choose_threshold(network, validation)
             network.save(models, facts | {"threshold": threshold, "validation": asdict(scores)})
         with record.clock("probe"):
             record.facts["reach"] = reach(network, p.seed)

@@ -129,7 +129,7 @@ def test_fitting_learns_and_the_history_adds_up(cache: Cache, tmp_path: Path) ->
     rows = list(csv.DictReader((tmp_path / "steps.csv").open()))
     assert len(rows) == PLAN.steps
     assert sum(float(row["seconds"]) for row in rows) == pytest.approx(total, rel=1e-6)
-    threshold, found = choose_threshold(net, cache, 50)
+    threshold, found = choose_threshold(net, cache)
     assert 0 < threshold < 1
     assert found.events == 1440
     assert found.roc_auc is not None

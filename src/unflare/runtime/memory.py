@@ -27,6 +27,7 @@ class Memory:
         self._interval = interval
         self._phase, self._step = "start", 0
         self._process = psutil.Process()
+        self._workers: list[psutil.Process] = []  # looked up by the thread: that takes milliseconds, a step has none
         self._started = time.perf_counter()
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -63,12 +64,13 @@ class Memory:
 
     def _watch(self) -> None:
         while not self._stop.wait(self._interval):
+            self._workers = self._process.children(recursive=True)
             self._sample()
 
     def _sample(self) -> None:
         torch = sys.modules.get("torch")  # a stage that has not loaded it holds no device memory
         device = int(torch.cuda.memory_allocated()) if torch and torch.cuda.is_available() else 0
-        rss = self._process.memory_info().rss + sum(map(_resident, self._process.children(recursive=True)))
+        rss = self._process.memory_info().rss + sum(map(_resident, self._workers))
         with self._lock:
             seconds = time.perf_counter() - self._started
             self.curve.append(MemorySample(seconds, self._phase, self._step, rss, device))

@@ -18,6 +18,8 @@ from unflare.runtime import Clock
 from unflare.scores import Scores, best_threshold, scores
 from unflare.training.batches import Batches, cut
 
+PIECE = 16_384  # events that go through the network at a time where no gradient is wanted
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -125,9 +127,9 @@ def validate(network: Classifier, cache: Cache, plan: Training) -> Validation:
     return Validation(masked_loss(logit, flare, mask).item(), scores(probability, flare.numpy()[counted], 0.5))
 
 
-def choose_threshold(network: Classifier, cache: Cache, length: int) -> tuple[float, Scores]:
+def choose_threshold(network: Classifier, cache: Cache) -> tuple[float, Scores]:
     """The threshold of greatest F1 over all cached scenes, each scored as a whole, and the scores it gives."""
-    said = [score_scene(network, cache, scene, length) for scene in range(len(cache.offsets) - 1)]
+    said = [score_scene(network, cache, scene, PIECE) for scene in range(len(cache.offsets) - 1)]
     probability, flare = (np.concatenate(parts) for parts in zip(*said, strict=True))
     threshold = best_threshold(probability, flare)
     return threshold, scores(probability, flare, threshold)
