@@ -22,12 +22,12 @@ PLAN = params.Training(
     window=64,
     lead=8,
     batch=2,
-    steps=30,
-    learning_rate=3e-3,
+    steps=60,
+    learning_rate=1e-2,
     weight_decay=0.01,
     warmup=3,
     clip=1.0,
-    validate_every=10,
+    validate_every=20,
     validation_windows=6,
 )
 SMALL = params.Network(d_model=16, d_state=4, d_conv=4, expand=1, layers=2)
@@ -121,7 +121,7 @@ def test_fitting_learns_and_the_history_adds_up(cache: Cache, tmp_path: Path) ->
             steps.append(step)
     summary = history.summary(PLAN.batch * PLAN.window)
     history.write(tmp_path, summary, memory)
-    assert [step.number for step in steps if step.validation] == [10, 20, 30]
+    assert [step.number for step in steps if step.validation] == [20, 40, 60]
     assert summary["train_loss_last"] < 0.7 * summary["train_loss_first"]
     parts = dict(summary["seconds"])
     total = parts.pop("total")
