@@ -62,12 +62,12 @@ def optimizer_of(network: Classifier, plan: Training) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=plan.learning_rate, betas=(0.9, 0.95))
 
 
-def fit(  # noqa: PLR0913
-    network: Classifier, train: Cache, validation: Cache, plan: Training, seed: int, clock: Clock, workers: int = 0
+def fit(
+    network: Classifier, train: Cache, validation: Cache, plan: Training, seed: int, clock: Clock
 ) -> Iterator[Step]:
     """Train in place, a `Step` at a time; parts of the time go to `clock`."""
     device = next(network.parameters()).device
-    loader = DataLoader(Batches(train, plan, seed), batch_size=None, shuffle=False, num_workers=workers)
+    loader = DataLoader(Batches(train, plan, seed), batch_size=None, shuffle=False)
     optimizer = optimizer_of(network, plan)
     batches = iter(loader)
     lowest = math.inf
@@ -129,20 +129,20 @@ def validate(network: Classifier, cache: Cache, plan: Training) -> Validation:
 
 def choose_threshold(network: Classifier, cache: Cache) -> tuple[float, Scores]:
     """The threshold of greatest F1 over all cached scenes, each scored as a whole, and the scores it gives."""
-    said = [score_scene(network, cache, scene, PIECE) for scene in range(len(cache.offsets) - 1)]
+    said = [score_scene(network, cache, scene) for scene in range(len(cache.offsets) - 1)]
     probability, flare = (np.concatenate(parts) for parts in zip(*said, strict=True))
     threshold = best_threshold(probability, flare)
     return threshold, scores(probability, flare, threshold)
 
 
 @torch.no_grad()
-def score_scene(network: Classifier, cache: Cache, scene: int, length: int) -> tuple[Array, Array]:
+def score_scene(network: Classifier, cache: Cache, scene: int) -> tuple[Array, Array]:
     """Flare probability and flare share of every event of a cached scene, with the state carried through."""
     device = next(network.parameters()).device
     first, last = (int(offset) for offset in cache.offsets[scene : scene + 2])
     state, probabilities, flares = None, [], []
-    for start in range(first, last, length):
-        features, flare = cache.window(start, min(length, last - start))
+    for start in range(first, last, PIECE):
+        features, flare = cache.window(start, min(PIECE, last - start))
         logits, state = network(torch.from_numpy(features)[None].to(device), state)
         probabilities.append(torch.sigmoid(logits[0]).cpu().numpy())
         flares.append(flare)
