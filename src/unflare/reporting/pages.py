@@ -1,10 +1,10 @@
 """The validation report: its sections, from the records, the findings and the figures of a run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from unflare.reporting import tables
+from unflare.reporting.comparison import flat
 from unflare.reporting.document import Block, Document, Figure, Heading, Text
 from unflare.reporting.phrases import Phrases
 from unflare.reporting.records import Missing, Records
@@ -82,7 +82,7 @@ def training(material: Material, say: Phrases) -> Iterator[Block]:
 
 def configuration(material: Material, say: Phrases) -> list[Block]:
     header = [say("configuration", name) for name in ("parameter", "value")]
-    return [Text(say("configuration", "intro")), tables.pair_table(header, _flat(material.records.params()))]
+    return [Text(say("configuration", "intro")), tables.pair_table(header, flat(material.records.params()))]
 
 
 def provenance(material: Material, say: Phrases) -> Iterator[Block]:
@@ -91,7 +91,7 @@ def provenance(material: Material, say: Phrases) -> Iterator[Block]:
     items = dict(records.at("models/run.json"))
     if "git.commit" in items:
         yield Text(say("provenance", "again", commit=items["git.commit"]))
-    items |= _flat({"machine": records.at("reports/stages/train.json", "machine")})
+    items |= flat({"machine": records.at("reports/stages/train.json", "machine")})
     if records.has("dvc.lock"):
         stages = records.at("dvc.lock", "stages")
         items |= {
@@ -135,10 +135,3 @@ def _facts(records: Records) -> Iterator[tuple[str, str]]:
         yield "machine", f"{machine['processor']}, {machine['cores']} × CPU, GPU: {machine['device']}"
     if records.has("params.yaml"):
         yield "data", f"`{records.params('data', 'root')}`"
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat

@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 STAGES = ("sample", "prepare", "synthesize", "featurize", "train", "evaluate")
+FILES = ("params.yaml", "dvc.lock", "data/index.json", "models/run.json", "reports/previous.json")
+FILES += ("reports/stages/*.json", "reports/training/*", "reports/evaluation/*")
 
 
 class Missing(LookupError):
@@ -21,6 +23,10 @@ class Records:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._read = cache(self._parse)
+
+    def files(self) -> list[Path]:
+        """Everything that a report is made from, as far as it is there; relative to `root`."""
+        return sorted(path.relative_to(self.root) for pattern in FILES for path in self.root.glob(pattern))
 
     def at(self, file: str, *keys: str) -> Any:  # noqa: ANN401 (JSON)
         """The value at this path of keys in a JSON, YAML or CSV file. Raises Missing."""
