@@ -19,7 +19,7 @@ def main(root: Path, report: Path) -> None:
     with runtime.stage(report) as record:
         p = params.load()
         workers = runtime.workers()
-        record.implementations = {"simulator": IMPLEMENTATION, "processes": str(workers)}
+        record.implementations = {"simulator": IMPLEMENTATION}
         with aside(root) as temporary:
             temporary.mkdir()
             described = {"what": "EventMamba-FX embedded data set, made by the stage `sample`", "seed": p.seed}
@@ -30,16 +30,19 @@ def main(root: Path, report: Path) -> None:
                 for number in range(p.sample.sequences)
             ]
             record.memory.mark("sequences and flares")
-            with record.clock("sequences and flares"):
-                done = runtime.parallel(call, [*sequences, *flares], workers)
-                counts = list(track(done, "sequences and flares", len(sequences) + len(flares)))[: len(sequences)]
+            with record.clock("generation"):
+                done = runtime.parallel(timed, [*sequences, *flares], workers)
+                made = list(track(done, "sequences and flares", len(sequences) + len(flares)))
+        record.worked(workers, (seconds for _, seconds in made))
+        counts = [count for count, _ in made[: len(sequences)]]
         record.facts = {"events": sum(counts), "sequences": len(counts), "flares": p.sample.flares}
         rates = np.array(counts) / p.sample.seconds / 1e6
         print(f"{len(counts)} sequences at {rates.min():.1f} to {rates.max():.1f} million events a second")
 
 
-def call(job: Callable[[], int]) -> int:
-    return job()
+def timed(job: Callable[[runtime.Clock], int]) -> tuple[int, dict[str, float]]:
+    clock = runtime.Clock()
+    return job(clock), clock.parts()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Flare scenes with a truth, from the recordings and flare images of each split."""
 
 import sys
-from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -19,16 +18,15 @@ def main(index_path: Path, scenes: Path, report: Path) -> None:
         p = params.load()
         index = Index.load(index_path)
         workers = runtime.workers()
-        record.implementations = {"simulator": IMPLEMENTATION, "fusion": p.scenes.rule, "processes": str(workers)}
+        record.implementations = {"simulator": IMPLEMENTATION, "fusion": p.scenes.rule}
         jobs = [job for split in SPLITS for job in plan(index, split, p.scenes, p.seed)]
         record.memory.mark("scenes")
         with aside(scenes) as folder:
             make = partial(make_and_save, folder, p.scenes, p.lamp, p.sensor)
-            with record.clock("scenes"):
+            with record.clock("generation"):
                 made = list(track(runtime.parallel(make, jobs, workers), "scenes", len(jobs)))
         record.facts = account(made) | {"simulator": IMPLEMENTATION}
-        worked = sum((Counter(scene.seconds) for scene in made), Counter())
-        record.facts["worker_seconds"] = dict(worked)
+        record.worked(workers, (scene.seconds for scene in made))
         events = record.facts["events"]
         print(f"{len(made)} scenes, {events:,} events, {record.facts['events_flare'] / events:.0%} of them flare")
 

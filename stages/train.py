@@ -18,70 +18,89 @@ from unflare.features import FEATURES, VERSION
 from unflare.features.store import Cache
 from unflare.network import Classifier
 from unflare.network.probe import reach
-from unflare.training import History, choose_threshold, fit
+from unflare.training import Checkpoint, Session, Trainer, choose_threshold, forecast, identity, scaling
+from unflare.training.session import PHASES, overhead
 
-NO_TIME = {"loss": "training", "learning_rate": "training", "gradient_norm": "training"}
-NO_TIME |= {"validation_loss": "validation", "validation_f1": "validation", "validation_auc": "validation"}
+SECTIONS = {"loss": "training", "learning_rate": "training", "gradient_norm": "training"}
+SECTIONS |= {"validation_loss": "validation", "validation_f1": "validation", "validation_auc": "validation"}
+REQUIREMENTS = ("torch", "numpy", "numba", "safetensors", "pydantic", "pyyaml")
 
 
-def main(features: Path, models: Path, report: Path, record_path: Path) -> None:
+def main(features: Path, models: Path, report: Path, record_path: Path, checkpoints: Path) -> None:
     with runtime.stage(record_path, computes=True) as record, ExitStack() as stack:
-        p, device = params.load(), record.device
+        p = params.load()
+        with record.clock("reading"):
+            caches = {name: Cache(features / f"{name}.h5", p.features.window) for name in ("train", "validation")}
+        record.memory.mark("data")
+        with record.clock("model"):
+            torch.manual_seed(p.seed)
+            network = Classifier(p.network, caches["train"].mean, caches["train"].std).to(record.device)
+        with record.clock("checkpoint"):
+            checkpoint = Checkpoint(checkpoints, identity(p, caches, network))
+            session = Session(Trainer(network, p.training), checkpoint, record.clock)
         with record.clock("tracking"):
-            run = stack.enter_context(tracking.run("train"))
+            run = stack.enter_context(tracking.run("train", resume=session.run))
             run.params(p.model_dump(mode="json"))
             run.datasets("training")
-        with record.clock("reading"):
-            train, validation = (Cache(features / f"{name}.h5", p.features.window) for name in ("train", "validation"))
-        record.memory.mark("data")
-        torch.manual_seed(p.seed)
-        network = Classifier(p.network, train.mean, train.std).to(device)
+        session.run = run.id
         record.memory.mark("model")
-        record.implementations = {"scan": network.scan, "device": str(device)}
+        with record.clock("forecast"):
+            guard = forecast(network, p.training, *record.network_memory)
+        fit(session, caches, p, record, run)
+        history = session.history
+        summary = history.summary(p.training.batch * p.training.window) | {"loaders": runtime.loaders()}
+        summary |= {"overhead": overhead(history, record.clock, record.memory), "interruptions": session.interruptions}
+        summary |= {"guard": asdict(guard) | {"measured": record.memory.most(guard.kind, *PHASES)}}
 
-        facts = {"features": list(FEATURES), "definition": VERSION, "window": p.features.window}
-        history = History(record.clock)
-        for step in track(
-            fit(network, train, validation, p.training, p.seed, record.clock), "training", p.training.steps
-        ):
-            record.memory.mark(f"batch {step.number}" if step.number <= 3 else "training", step.number)
-            row = history.add(step)
-            with record.clock("tracking"):
-                run.metrics(
-                    {f"{NO_TIME.get(name, 'time')}/{name}": row[name] for name in row if name != "step"}, step.number
-                )
-            if step.best:
-                with record.clock("checkpoint"):
-                    network.save(models, facts)
-        summary = history.summary(p.training.batch * p.training.window)
-
+        record.memory.mark("scaling", p.training.steps)
+        with record.clock("scaling"):
+            summary |= {"scaling": scaling(network, caches["train"], p.training, p.seed, guard.largest_batch)}
         record.memory.mark("threshold", p.training.steps)
+        facts = {"features": list(FEATURES), "definition": VERSION, "window": p.features.window}
         with record.clock("threshold"):
-            network = Classifier.load(models, device)
-            threshold, scores = choose_threshold(network, validation)
+            threshold, scores = choose_threshold(session.trainer.take_best(), caches["validation"])
             network.save(models, facts | {"threshold": threshold, "validation": asdict(scores)})
         with record.clock("probe"):
             record.facts["reach"] = reach(network, p.seed)
-        summary |= {"parameters": network.parameter_count, "scan": network.scan, "device": str(device)}
+        summary |= {"parameters": network.parameter_count, "scan": network.scan, "device": str(record.device)}
         history.write(report, summary | {"validation": asdict(scores)}, record.memory)
         (models / "run.json").write_text(json.dumps(run.card(), indent=1) + "\n", encoding="utf-8")
         with record.clock("tracking"):
             publish(run, models, report, summary, record.memory)
             stack.close()
         print(f"threshold {threshold:.3f}: F1 {scores.f1:.3f}, ROC-AUC {scores.roc_auc:.3f} on validation scenes")
+    checkpoint.discard()
+
+
+def fit(
+    session: Session, caches: Mapping[str, Cache], p: params.Params, record: runtime.Record, run: tracking.Run
+) -> None:
+    """The steps that are left, each told to the run."""
+    network, done, loaders = session.trainer.network, session.trainer.done, runtime.loaders()
+    scan = f"{network.scan}, {record.device}"
+    record.implementations = {"scan": network.scan, "device": str(record.device), "forward": scan, "backward": scan}
+    if session.interruptions:
+        print(f"training goes on after step {done:,} ({session.interruptions[-1]['reason']})")
+    rows = session.rows(caches["train"], caches["validation"], p.seed, loaders, record.memory)
+    for row in track(rows, "training", p.training.steps - done):
+        with record.clock("tracking"):
+            sample = record.memory.curve[-1]
+            values = {f"{SECTIONS.get(name, 'time')}/{name}": row[name] for name in row if name != "step"}
+            run.metrics(values | {"memory/rss": sample.rss, "memory/device": sample.device}, int(row["step"]))
+    if loaders:
+        record.worked(loaders, [{"reading": session.history.loader_seconds}])
 
 
 def publish(run: tracking.Run, models: Path, report: Path, summary: Mapping[str, Any], memory: runtime.Memory) -> None:
-    """What belongs to the run as a whole: totals, the memory curve, the result files and the model."""
+    """What belongs to the run as a whole: totals, peaks, the result files and the model."""
     totals = {f"time/total_{part}": seconds for part, seconds in summary["seconds"].items()}
+    totals |= {"time/overhead_share": summary["overhead"]["share"]}
     peaks = {"memory/rss_peak": memory.peak, "memory/device_peak": memory.device_peak}
+    peaks |= {f"memory/{name}": summary["guard"][name] for name in ("predicted", "allowed")}
     plain = {f"training/{name}": summary[name] for name in ("events_per_second", "events_seen", "parameters")}
     run.metrics(totals | peaks | plain, summary["steps"])
-    run.series("memory/rss", [(number, sample.rss) for number, sample in enumerate(memory.curve)])
     run.artifact(report, "training")
-    requirements = [
-        f"{name}=={version(name)}" for name in ("torch", "numpy", "numba", "safetensors", "pydantic", "pyyaml")
-    ]
+    requirements = [f"{name}=={version(name)}" for name in REQUIREMENTS]
     run.model(models, "unflare.network.pyfunc", Path(unflare.__file__).parent, requirements)
 
 

@@ -12,6 +12,7 @@ import pytest
 from unflare import params
 from unflare.events import Array, Events, Index, Scene, build, write_dsec
 from unflare.params import Params
+from unflare.runtime import Clock
 from unflare.synthesis.compose import Job, make_scene, plan
 
 SHAPE = (48, 64)
@@ -47,7 +48,7 @@ def p() -> Params:
 
 
 def made(p: Params, job: Job, rule: str = "pnl_es") -> Scene:
-    return make_scene(p.scenes.model_copy(update={"rule": rule}), p.lamp, p.sensor, job)
+    return make_scene(p.scenes.model_copy(update={"rule": rule}), p.lamp, p.sensor, job, Clock())
 
 
 def rows(events: Events) -> Counter[tuple[int, ...]]:

@@ -2,12 +2,16 @@
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
+import torch
 
 from unflare import runtime
+from unflare.runtime.limits import group_free, host_limit, size
 
 
 def test_parts_and_rest_sum_to_the_wall() -> None:
@@ -32,6 +36,127 @@ def test_an_inner_part_pauses_the_outer_one() -> None:
         time.sleep(0.05)
     assert clock.seconds["inner"] >= 0.05
     assert clock.seconds["outer"] < 0.02
+
+
+def test_making_an_item_is_a_part_and_using_it_is_not() -> None:
+    def slow() -> Iterator[int]:
+        for number in range(3):
+            time.sleep(0.02)
+            yield number
+
+    clock = runtime.Clock()
+    with clock("using"):
+        for _ in clock.over("making", slow()):
+            time.sleep(0.01)
+    assert clock.seconds["making"] >= 0.06
+    assert 0.03 <= clock.seconds["using"] < 0.06
+
+
+def test_a_border_costs_microseconds() -> None:
+    assert 0 < runtime.Clock().border_seconds() < 2e-5
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_work_of_a_device_goes_to_the_part_that_asked_for_it() -> None:
+    device = torch.device("cuda")
+    x = torch.randn(8192, 8192, device=device)
+    torch.cuda.synchronize()
+    clock = runtime.Clock(device)
+    with clock("much"):
+        for _ in range(20):
+            y = x @ x
+    with clock("little"):
+        y.add_(1)
+    with clock("waiting"):
+        y[0, 0].item()
+    parts = clock.parts()
+    assert parts["much"] > 0.9 * clock.total
+    assert abs(parts["rest"]) < 0.02 * clock.total
+    assert clock.borders == 6
+
+
+def test_the_guard_stops_between_two_steps() -> None:
+    with runtime.Memory(runtime.Limit(10**15, "a test"), interval=10) as memory:
+        memory.mark("training", 7)
+        memory.limit = runtime.Limit(1, "a test")
+        with pytest.raises(runtime.MemoryLimit, match=r"phase `more`, step 8, 0.00 GiB allowed \(a test\)"):
+            memory.mark("more", 8)
+
+
+def test_the_guard_stops_where_no_step_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def stage() -> None:
+        with runtime.stage(tmp_path / "train.json") as record:
+            record.memory.mark("threshold", 60)
+            record.memory.limit = runtime.Limit(1, "a test")
+            for _ in range(1000):
+                time.sleep(0.01)
+
+    with pytest.raises(SystemExit) as ending:
+        stage()
+    assert ending.value.code == 2
+    message = capsys.readouterr().err
+    assert message.startswith("train: memory: ")
+    assert "of host memory taken in phase `threshold`, step 60" in message
+    assert not (tmp_path / "train.json").exists()
+
+
+def test_memory_that_is_back_is_no_breach() -> None:
+    with runtime.Memory(runtime.Limit(10**15, "a test"), interval=10) as memory:
+        memory.limit = runtime.Limit(1, "a test")
+        memory._sample()
+        memory.limit = runtime.Limit(10**15, "a test")
+        memory.mark("training", 1)
+
+
+def test_a_long_run_has_a_thin_curve() -> None:
+    with runtime.Memory(interval=10) as memory:
+        start = time.perf_counter()
+        step = 0
+        while time.perf_counter() - start < 0.5:
+            memory.mark("training", step := step + 1)
+    assert step > 1000
+    assert len(memory.curve) < 40
+
+
+def test_sizes_are_read_strictly() -> None:
+    assert [size(text) for text in ("8GiB", "500M", "1.5 g", "1048576")] == [2**33, 500 * 2**20, 3 * 2**29, 2**20]
+    for text in ("", "0", "8 bananas", "-1G", "1e9"):
+        with pytest.raises(ValueError, match="expected a size"):
+            size(text)
+
+
+def test_the_limit_is_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNFLARE_MEMORY_LIMIT", "3GiB")
+    assert host_limit() == runtime.Limit(3 * 2**30, "UNFLARE_MEMORY_LIMIT")
+    monkeypatch.setenv("UNFLARE_MEMORY_LIMIT", "much")
+    with pytest.raises(ValueError, match="UNFLARE_MEMORY_LIMIT: expected a size"):
+        host_limit()
+    monkeypatch.delenv("UNFLARE_MEMORY_LIMIT")
+    assert host_limit().bytes < psutil.virtual_memory().total * 1.01
+
+
+@pytest.mark.parametrize(
+    ("line", "names", "none"),
+    [
+        ("0::/a/b", ("memory.max", "memory.current", "inactive_file"), "max"),
+        (
+            "4:memory:/a/b",
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+            "9223372036854771712",
+        ),
+    ],
+)
+def test_control_groups_leave_what_is_left(tmp_path: Path, line: str, names: tuple[str, str, str], none: str) -> None:
+    own = tmp_path / "cgroup"
+    own.write_text(f"3:cpuset:/x\n{line}\n")
+    root = tmp_path / "fs" / ("memory" if "memory:" in line else "")
+    for folder, (limit, usage, cache) in {"a/b": (none, 50, 0), "a": ("1000", 300, 100)}.items():
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        for name, value in zip(names, (limit, usage, f"{names[2]} {cache}"), strict=True):
+            file = "memory.stat" if name == names[2] else name
+            (root / folder / file).write_text(f"{value}\n")
+    assert list(group_free(tmp_path / "fs", own)) == [800]
 
 
 def test_memory_shows_an_allocation_in_its_phase() -> None:
@@ -84,11 +209,16 @@ def test_a_stage_ends_on_bad_input_with_one_sentence_and_no_record(
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("UNFLARE_DEVICE", "tpu"), ("UNFLARE_WORKERS", "0"), ("UNFLARE_WORKERS", "x")]
+    ("name", "value"),
+    [("UNFLARE_DEVICE", "tpu"), ("UNFLARE_WORKERS", "0"), ("UNFLARE_WORKERS", "x"), ("UNFLARE_LOADERS", "-1")],
 )
 def test_the_environment_is_read_strictly(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
-    ask = runtime.device if name == "UNFLARE_DEVICE" else runtime.workers
+    ask = {
+        "UNFLARE_DEVICE": runtime.device,
+        "UNFLARE_WORKERS": runtime.workers,
+        "UNFLARE_LOADERS": runtime.loaders,
+    }[name]
     with pytest.raises(ValueError, match=name):
         ask()
 

@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
 from unflare import params
 from unflare.features import FEATURES
 from unflare.features.store import Cache, Writer
 from unflare.network import Classifier
 from unflare.runtime import Clock, Memory
-from unflare.training import History, choose_threshold, fit
+from unflare.training import History, Step, Trainer, choose_threshold, scaling
 from unflare.training.batches import Batches, cut
-from unflare.training.fit import learning_rate, masked_loss, optimizer_of
+from unflare.training.fit import learning_rate, loader, optimizer_of
+from unflare.training.validation import masked_loss
 
 WINDOW = 25_000
 PLAN = params.Training(
@@ -44,17 +44,21 @@ def cache(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "train.h5", WINDOW)
 
 
+def all_steps(trainer: Trainer, cache: Cache) -> list[Step]:
+    return list(trainer.steps(cache, cache, seed=3, clock=Clock(), loaders=0))
+
+
 def network(cache: Cache) -> Classifier:
     torch.manual_seed(1)
     return Classifier(SMALL, cache.mean, cache.std)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_batch_is_a_function_of_seed_and_step(cache: Cache, workers: int) -> None:
     batches = Batches(cache, PLAN, seed=5)
-    loaded = DataLoader(batches, batch_size=None, num_workers=workers)
-    for number, batch in zip(range(4), loaded, strict=False):
-        assert all(torch.equal(found, expected) for found, expected in zip(batch, batches[number], strict=True))
+    for number, batch in zip(range(2, 6), loader(batches, range(2, 6), workers), strict=True):
+        assert all(torch.equal(found, expected) for found, expected in zip(batch[:3], batches[number][:3], strict=True))
+        assert batch.seconds > 0
     other = Batches(cache, PLAN, seed=6)
     assert not torch.equal(other[0][0], batches[0][0])
 
@@ -112,11 +116,11 @@ def test_weight_decay_spares_biases_and_dynamics(cache: Cache) -> None:
 
 def test_fitting_learns_and_the_history_adds_up(cache: Cache, tmp_path: Path) -> None:
     clock = Clock()
-    net = network(cache)
+    trainer = Trainer(network(cache), PLAN)
     history = History(clock)
     with Memory(interval=10) as memory:
         steps = []
-        for step in fit(net, cache, cache, PLAN, seed=3, clock=clock):
+        for step in trainer.steps(cache, cache, seed=3, clock=clock, loaders=0):
             history.add(step)
             steps.append(step)
     summary = history.summary(PLAN.batch * PLAN.window)
@@ -129,7 +133,8 @@ def test_fitting_learns_and_the_history_adds_up(cache: Cache, tmp_path: Path) ->
     rows = list(csv.DictReader((tmp_path / "steps.csv").open()))
     assert len(rows) == PLAN.steps
     assert sum(float(row["seconds"]) for row in rows) == pytest.approx(total, rel=1e-6)
-    threshold, found = choose_threshold(net, cache)
+    assert summary["best"]["loss"] == trainer.lowest
+    threshold, found = choose_threshold(trainer.take_best(), cache)
     assert 0 < threshold < 1
     assert found.events == 1440
     assert found.roc_auc is not None
@@ -140,4 +145,19 @@ def test_a_loss_that_is_no_number_stops_the_training(cache: Cache) -> None:
     net = network(cache)
     torch.nn.init.constant_(net.head.weight, float("nan"))
     with pytest.raises(ValueError, match="step 1 is nan"):
-        list(fit(net, cache, cache, PLAN, seed=3, clock=Clock()))
+        all_steps(Trainer(net, PLAN), cache)
+
+
+def test_a_training_without_a_validation_loss_has_no_best_weights(cache: Cache) -> None:
+    with pytest.raises(ValueError, match="no validation loss was a number in 0 steps"):
+        Trainer(network(cache), PLAN).take_best()
+
+
+def test_measuring_larger_batches_changes_no_weight(cache: Cache) -> None:
+    net = network(cache)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    found = scaling(net, cache, PLAN, seed=1, largest=5)
+    assert [row["batch"] for row in found] == [2, 4]
+    assert all(row["events_per_second"] > 0 for row in found)
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert all(parameter.grad is None for parameter in net.parameters())

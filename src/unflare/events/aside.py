@@ -13,7 +13,8 @@ def aside(path: Path) -> Iterator[Path]:
     """A temporary sibling of `path`, for a file or a folder: renamed onto `path` on success, removed on failure.
 
     The name is hidden, so that no listing of results takes it for one, and keeps the suffix, which writers go by.
-    A folder that already stands at `path` is replaced as a whole. Missing parent folders are made.
+    A folder that already stands at `path` is replaced as a whole. Missing parent folders are made. An OSError that does
+    not say which file it is about, as those of a full disk, says `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
@@ -23,6 +24,10 @@ def aside(path: Path) -> Iterator[Path]:
             _swap(temporary, path)
         else:
             temporary.replace(path)
+    except OSError as error:
+        if error.errno and not error.filename:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
         _remove(temporary)
 

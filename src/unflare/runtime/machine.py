@@ -32,12 +32,12 @@ def device() -> "torch.device":
 
 def workers() -> int:
     """Worker processes: UNFLARE_WORKERS if set, else one for each core this process may use."""
-    name = os.environ.get("UNFLARE_WORKERS")
-    if name is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not name.isdecimal() or int(name) < 1:
-        raise ValueError(f"UNFLARE_WORKERS: expected a whole number above 0, found {name!r}")
-    return int(name)
+    return _count("UNFLARE_WORKERS", least=1) or _cores()
+
+
+def loaders() -> int:
+    """Processes that make batches for the training: UNFLARE_LOADERS if set, else 0, the training process itself."""
+    return _count("UNFLARE_LOADERS", least=0) or 0
 
 
 def facts() -> dict[str, str | int]:
@@ -46,13 +46,26 @@ def facts() -> dict[str, str | int]:
     accelerator = {"device": torch.cuda.get_device_name() if torch.cuda.is_available() else "none"} if torch else {}
     return {
         "processor": _processor(),
-        "cores": workers() if "UNFLARE_WORKERS" not in os.environ else os.cpu_count() or 1,
+        "cores": _cores(),
         "memory_bytes": psutil.virtual_memory().total,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "torch": version("torch"),
         **accelerator,
     }
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _count(name: str, least: int) -> int | None:
+    text = os.environ.get(name)
+    if text is None:
+        return None
+    if not text.isdecimal() or int(text) < least:
+        raise ValueError(f"{name}: expected a whole number, {least} or more, found {text!r}")
+    return int(text)
 
 
 def _processor() -> str:

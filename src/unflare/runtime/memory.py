@@ -1,13 +1,21 @@
-"""The memory curve of a stage: resident memory (workers included) and device memory, by phase and step."""
+"""The memory of a stage: its curve, by phase and step, and the guard that stops it at its limit."""
 
+import _thread
+import multiprocessing
 import sys
 import threading
 import time
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psutil
+
+from unflare.runtime.limits import Limit, MemoryLimit, gibibytes
+
+INTERVAL = 0.1  # seconds between two looks of the guard
+SPACING = 0.02  # seconds between two samples of the curve, at least ...
+THINNING = 2e-4  # ... and this share of what has passed: a long run has a curve of thousands, not of millions
 
 
 @dataclass(frozen=True)
@@ -15,23 +23,34 @@ class MemorySample:
     seconds: float
     phase: str
     step: int
-    rss: int  # bytes, workers included
+    rss: int  # bytes resident, those of workers that they share with nobody included
     device: int  # bytes held by torch's allocator on the CUDA device, 0 without one
+    device_peak: int  # the most of it since the phase began
 
 
 class Memory:
-    """Samples while it is entered: at each `mark`, and from a thread every `interval` seconds."""
+    """Samples while it is entered: at each `mark`, and from a thread. Past `limit` the stage ends with MemoryLimit.
 
-    def __init__(self, interval: float = 0.5) -> None:
+    The first to notice is a `mark`, between two steps, when everything is in order. Where none comes, the thread
+    interrupts the main thread at its next look.
+
+    overhead   CPU seconds that the thread has used
+    """
+
+    def __init__(self, limit: Limit | None = None, interval: float = INTERVAL) -> None:
         self.curve: list[MemorySample] = []
+        self.limit = limit
+        self.overhead = 0.0
         self._interval = interval
         self._phase, self._step = "start", 0
         self._process = psutil.Process()
-        self._workers: list[psutil.Process] = []  # looked up by the thread: that takes milliseconds, a step has none
+        self._workers = 0  # bytes; the thread asks for them, which takes milliseconds
+        self._breach: MemorySample | None = None
         self._started = time.perf_counter()
+        self._next = 0.0
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="memory curve", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="memory", daemon=True)
 
     def __enter__(self) -> Self:
         self._sample()
@@ -43,13 +62,35 @@ class Memory:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        self.mark("end", self._step)
+        breach, self._breach = self._breach, None
+        self._phase = "end"
+        self._sample()
+        if breach and isinstance(error, KeyboardInterrupt):
+            raise self._excess(breach) from None
 
     def mark(self, phase: str, step: int = 0) -> None:
-        """From here on samples belong to `phase`; one is taken at once."""
+        """From here on samples belong to `phase`; one is taken if it is a new one, or if it is time.
+
+        Raises MemoryLimit where the limit has been passed.
+        """
+        if phase != self._phase:
+            _forget_device_peak()
+            self._next = 0.0
         with self._lock:
             self._phase, self._step = phase, step
-        self._sample()
+        if time.perf_counter() >= self._next:
+            self._sample()
+        if self._breach:
+            raise self._excess(self._breach)
+
+    def held(self, kind: str) -> int:
+        """Bytes of "host" or "device" memory, by the last sample."""
+        return self.curve[-1].rss if kind == "host" else self.curve[-1].device
+
+    def most(self, kind: str, *phases: str) -> int | None:
+        """The most of it in these phases; None if there was none of them."""
+        chosen = [sample for sample in self.curve if sample.phase in phases]
+        return max((sample.rss if kind == "host" else sample.device_peak for sample in chosen), default=None)
 
     @property
     def peak(self) -> int:
@@ -59,25 +100,59 @@ class Memory:
     @property
     def device_peak(self) -> int:
         """Bytes, as torch's allocator counted them."""
-        torch = sys.modules.get("torch")
-        return int(torch.cuda.max_memory_allocated()) if torch and torch.cuda.is_available() else 0
+        return max(sample.device_peak for sample in self.curve)
 
     def _watch(self) -> None:
+        looks = 0
         while not self._stop.wait(self._interval):
-            self._workers = self._process.children(recursive=True)
-            self._sample()
+            if looks % 5 == 0:
+                self._workers = sum(map(_alone, multiprocessing.active_children()))
+            looks += 1
+            known = self._breach
+            self._sample(keep=time.perf_counter() >= self._next)
+            if known and self._breach:
+                _thread.interrupt_main()
+                return
+            self.overhead = time.thread_time()
 
-    def _sample(self) -> None:
-        torch = sys.modules.get("torch")  # a stage that has not loaded it holds no device memory
-        device = int(torch.cuda.memory_allocated()) if torch and torch.cuda.is_available() else 0
-        rss = self._process.memory_info().rss + sum(map(_resident, self._workers))
+    def _sample(self, *, keep: bool = True) -> None:
+        now, peak = _device_bytes()
+        rss = self._process.memory_info().rss + self._workers
         with self._lock:
             seconds = time.perf_counter() - self._started
-            self.curve.append(MemorySample(seconds, self._phase, self._step, rss, device))
+            sample = MemorySample(seconds, self._phase, self._step, rss, now, peak)
+            over = self.limit is not None and rss > self.limit.bytes
+            self._breach = (self._breach or sample) if over else None
+            if keep or over:
+                self.curve.append(sample)
+                self._next = time.perf_counter() + max(SPACING, THINNING * seconds)
+
+    def _excess(self, sample: MemorySample) -> MemoryLimit:
+        assert self.limit
+        return MemoryLimit(
+            f"memory: {gibibytes(sample.rss)} of host memory taken in phase `{sample.phase}`, step {sample.step}, "
+            f"{gibibytes(self.limit.bytes)} allowed ({self.limit.source})"
+        )
 
 
-def _resident(process: psutil.Process) -> int:
+def _alone(process: Any) -> int:  # noqa: ANN401 (multiprocessing's processes have no common type)
+    """Bytes that the process shares with no other."""
     try:
-        return int(process.memory_info().rss)
+        return int(psutil.Process(process.pid).memory_full_info().uss)
     except psutil.Error:  # it ended between being listed and being asked
         return 0
+
+
+def _device_bytes() -> tuple[int, int]:
+    """Held now, and at most since it was last forgotten. A stage that has not loaded torch holds none."""
+    torch = sys.modules.get("torch")
+    if not torch or not torch.cuda.is_available() or not torch.cuda.is_initialized():
+        return 0, 0
+    held = torch.cuda.memory_stats_as_nested_dict()["allocated_bytes"]["all"]
+    return int(held["current"]), int(held["peak"])
+
+
+def _forget_device_peak() -> None:
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.reset_peak_memory_stats()

@@ -3,14 +3,19 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from unflare.runtime import machine
 from unflare.runtime.clock import Clock
+from unflare.runtime.limits import Limit, MemoryLimit, device_limit, host_limit
 from unflare.runtime.memory import Memory
 
 if TYPE_CHECKING:
@@ -23,10 +28,12 @@ class Record:
     def __init__(self, name: str, device: "torch.device | None") -> None:
         self.name = name
         self._device = device
-        self.clock = Clock(device)
-        self.memory = Memory()
+        self.clock = Clock(device, _start_up(name))
+        self.host, self.accelerator = host_limit(), device_limit(device) if device else None
+        self.memory = Memory(self.host)
         self.implementations: dict[str, str] = {}
         self.facts: dict[str, Any] = {}
+        self._workers: dict[str, Any] = {}
 
     @property
     def device(self) -> "torch.device":
@@ -34,13 +41,28 @@ class Record:
             raise RuntimeError(f"{self.name}: a stage opened without computes=True has no device")
         return self._device
 
+    @property
+    def network_memory(self) -> tuple[str, int, Limit]:
+        """The kind of memory that a network on the device fills, host or device; what is held of it now; its limit."""
+        kind = "device" if self.accelerator else "host"
+        return kind, self.memory.held(kind), self.accelerator or self.host
+
+    def worked(self, processes: int, seconds: Iterable[Mapping[str, float]]) -> None:
+        """Time that worker processes spent beside the stage's own, by part; summed over the workers."""
+        total: Counter[str] = Counter()
+        for one in seconds:
+            total.update(one)
+        self._workers = {"processes": processes, "seconds": dict(total)}
+
     def content(self) -> dict[str, Any]:
         return {
             "stage": self.name,
             "seconds": self.clock.total,
             "parts": self.clock.parts(),
+            "workers": self._workers or None,
             "implementations": self.implementations,
             "facts": self.facts,
+            "limit": {"host": asdict(self.host), "device": self.accelerator and asdict(self.accelerator)},
             "memory": [asdict(sample) for sample in self.memory.curve],
             "machine": machine.facts(),
         }
@@ -50,18 +72,46 @@ class Record:
 def stage(path: Path, *, computes: bool = False) -> Iterator[Record]:
     """The record of the stage that `path` is named after; one that computes with a network is told its `device`.
 
-    Bad input ends the stage with its one sentence and exit code 2; UNFLARE_TRACE=1 shows where it was raised.
+    Bad input, and memory or disk that do not suffice, end the stage with one sentence and exit code 2;
+    UNFLARE_TRACE=1 shows where it was raised.
     """
     try:
         record = Record(path.stem, machine.device() if computes else None)
         with record.memory:
             yield record
-    except (ValueError, OSError, ImportError) as error:
+        _write(path, record.content())
+    except _refusals() as error:
         if os.environ.get("UNFLARE_TRACE"):
             raise
-        sys.stderr.write(f"{path.stem}: {error}\n")
+        sys.stderr.write(f"{path.stem}: {_sentence(error)}\n")
         sys.exit(2)
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.part")
-    aside.write_text(json.dumps(record.content(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    aside.replace(path)
+    try:
+        aside.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _sentence(error: BaseException) -> str:
+    """Of an error of the system, the file and what is wrong with it; of ours, what it says."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+def _start_up(name: str) -> float:
+    """Seconds since this process began, where it is the stage's own; another's past is not the stage's."""
+    own = Path(sys.argv[0]).stem == name
+    return max(0.0, time.time() - psutil.Process().create_time()) if own else 0.0
+
+
+def _refusals() -> tuple[type[BaseException], ...]:
+    """What ends a stage with one sentence: bad input, and what numpy and torch raise where memory ends."""
+    torch = sys.modules.get("torch")
+    exhausted = (MemoryError, torch.OutOfMemoryError) if torch else (MemoryError,)
+    return (ValueError, OSError, ImportError, MemoryLimit, *exhausted)

@@ -1,6 +1,5 @@
 """What was made of the jobs: a line per scene, and what the lines add up to."""
 
-import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 from unflare.events import SPLITS, Array, Scene, save_scene
 from unflare.params import Lamp, Scenes, Sensor
+from unflare.runtime import Clock
 from unflare.synthesis.compose import Job, make_scene
 
 
@@ -30,11 +30,11 @@ class Made:
 
 def make_and_save(folder: Path, scenes: Scenes, lamp: Lamp, sensor: Sensor, job: Job) -> Made:
     """Makes the scene of a job as <folder>/<split>/NNNN.h5."""
-    start = time.perf_counter()
-    scene = make_scene(scenes, lamp, sensor, job)
-    middle = time.perf_counter()
-    save_scene(folder / job.split / f"{job.number:04d}.h5", scene)
-    return _measured(job, scene, {"simulation and fusion": middle - start, "writing": time.perf_counter() - middle})
+    clock = Clock()
+    scene = make_scene(scenes, lamp, sensor, job, clock)
+    with clock("writing"):
+        save_scene(folder / job.split / f"{job.number:04d}.h5", scene)
+    return _measured(job, scene, clock.parts())
 
 
 def _measured(job: Job, scene: Scene, seconds: dict[str, float]) -> Made:

@@ -16,6 +16,7 @@ import numpy as np
 
 from unflare.events import SPLITS, Array, Events, FlarePair, Index, Scene, Sequence, Split, empty, open_recording
 from unflare.params import Lamp, Scenes, Sensor
+from unflare.runtime import Clock
 from unflare.synthesis.flare import Glow, read_pair
 from unflare.synthesis.fusion import fuse
 from unflare.synthesis.lamp import draw_script
@@ -56,41 +57,52 @@ def plan(index: Index, split: Split, scenes: Scenes, seed: int) -> list[Job]:
     ]
 
 
-def make_scene(scenes: Scenes, lamp: Lamp, sensor: Sensor, job: Job) -> Scene:
-    """One scene, the same for the same job. Raises ValueError if the sequence holds no events, or a file is broken."""
+def make_scene(scenes: Scenes, lamp: Lamp, sensor: Sensor, job: Job, clock: Clock) -> Scene:
+    """One scene, the same for the same job; parts of the time go to `clock`.
+
+    Raises ValueError if the sequence holds no events, or a file is broken.
+    """
     window, made = np.random.SeedSequence(job.seed).spawn(2)
     recipe: dict[str, Any] = {"split": job.split, "number": job.number, "scenario": job.scenario, "seed": job.seed}
     if job.scenario == "flare_only":
         background = empty(job.sequence.shape)
     else:
-        start, background = _window(job.root / job.sequence.path, scenes.duration, np.random.default_rng(window))
+        with clock("reading"):
+            path, rng = job.root / job.sequence.path, np.random.default_rng(window)
+            start, background = _window(path, scenes.duration, rng)
         recipe |= {"sequence": job.sequence.name, "start": start, "duration": scenes.duration}
     if job.scenario == "background_only":
         counts = {"background": len(background), "flare": 0, "input": len(background), "truth": len(background)}
         return Scene(background, np.zeros(len(background), np.float32), background, recipe | {"counts": counts})
     recipe |= {"flare": job.flare.name, "collection": job.flare.collection}
     pair = (job.root / job.flare.flare, job.root / job.flare.light)
-    scene = compose(background, pair, scenes, lamp, sensor, made)
+    scene = compose(background, pair, scenes, lamp, sensor, made, clock)
     return Scene(scene.events, scene.flare, scene.truth, recipe | scene.recipe)
 
 
-def compose(
+def compose(  # noqa: PLR0913 - three nouns of params.yaml, and what one scene differs by
     background: Events,
     pair: tuple[Path, Path],
     scenes: Scenes,
     lamp: Lamp,
     sensor: Sensor,
     seed: np.random.SeedSequence,
+    clock: Clock,
 ) -> Scene:
     """The scene of a background, from 0 to the duration of a scene, and a (flare, light source) pair of images."""
     rng = np.random.default_rng(seed)
     script = draw_script(lamp, background.shape, scenes.duration, rng)
     level = rng.uniform(*scenes.night_level)
     noise, coin = rng.integers(2**63, size=2).tolist()
-    flare, light = (Glow(image, script, background.shape) for image in read_pair(*pair, script.gamma))
-    streams = [simulate(glow.frames(lamp.frame_rate), sensor, noise) for glow in (flare, light)]
-    seen = fuse(background, streams[0], _Share(level, flare), scenes.rule, coin)
-    truth = fuse(background, streams[1], _Share(level, light), scenes.rule, coin)
+    with clock("reading"):
+        flare, light = (Glow(image, script, background.shape) for image in read_pair(*pair, script.gamma))
+    with clock("simulator"):
+        videos = (clock.over("rendering", glow.frames(lamp.frame_rate)) for glow in (flare, light))
+        streams = [simulate(video, sensor, noise) for video in videos]
+    with clock("fusion"):
+        seen = fuse(background, streams[0], _Share(level, flare), scenes.rule, coin)
+        truth = fuse(background, streams[1], _Share(level, light), scenes.rule, coin)
+        scattered = _scattered(flare, light, seen.events)
     recipe = {
         "lamp": asdict(script) | {"frame_rate": lamp.frame_rate},
         "background_light": {"proxy": "constant", "level": level},
@@ -106,7 +118,7 @@ def compose(
             "truth": len(truth.events),
         },
     }
-    return Scene(seen.events, seen.share * _scattered(flare, light, seen.events), truth.events, recipe)
+    return Scene(seen.events, seen.share * scattered, truth.events, recipe)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 
 from unflare.events import write_dsec, write_rectify_map
 from unflare.params import Sample, Sensor
+from unflare.runtime import Clock
 from unflare.synthesis.driving import draw_drive
 from unflare.synthesis.glare import encoded, flare_pair
 from unflare.synthesis.voltmeter import simulate
@@ -14,21 +15,27 @@ MORNING = 50_000_000_000  # microseconds, the clock of the first sequence; DSEC'
 COLLECTIONS = ("Flare7K/Scattering_Flare", "Flare-R")
 
 
-def write_sequence(root: Path, sample: Sample, sensor: Sensor, seed: int, number: int) -> int:
+def write_sequence(root: Path, sample: Sample, sensor: Sensor, seed: int, number: int, clock: Clock) -> int:
     """Sequence `number` as <root>/DSEC/train/street_NN/events/left/{events,rectify_map}.h5; how many events it has."""
     rng = np.random.default_rng((seed, 1, number))
-    drive = draw_drive(sample.shape, rng)
-    events = simulate(drive.frames(sample.seconds, sample.frame_rate), sensor, int(rng.integers(2**63)))
+    with clock("rendering"):
+        drive = draw_drive(sample.shape, rng)
+    with clock("simulator"):
+        video = clock.over("rendering", drive.frames(sample.seconds, sample.frame_rate))
+        events = simulate(video, sensor, int(rng.integers(2**63)))
     folder = root / "DSEC" / "train" / f"street_{number:02d}" / "events" / "left"
-    write_rectify_map(folder / "rectify_map.h5", sample.shape)
-    return write_dsec(folder / "events.h5", [events], t_offset=MORNING + number * 100_000_000)
+    with clock("writing"):
+        write_rectify_map(folder / "rectify_map.h5", sample.shape)
+        return write_dsec(folder / "events.h5", [events], t_offset=MORNING + number * 100_000_000)
 
 
-def write_flare(root: Path, seed: int, number: int) -> int:
+def write_flare(root: Path, seed: int, number: int, clock: Clock) -> int:
     """Flare `number` and its light source, two of three as in Flare7K, the third as in Flare-R; returns 2 (images)."""
     folder = root / "Flare7Kpp" / COLLECTIONS[number % 3 == 2]
-    pair = flare_pair(np.random.default_rng((seed, 2, number)))
-    for name, image in zip(("Compound_Flare", "Light_Source"), pair, strict=True):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        (folder / name / f"{number:06d}.png").write_bytes(encoded(image))
+    with clock("rendering"):
+        pair = flare_pair(np.random.default_rng((seed, 2, number)))
+    with clock("writing"):
+        for name, image in zip(("Compound_Flare", "Light_Source"), pair, strict=True):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            (folder / name / f"{number:06d}.png").write_bytes(encoded(image))
     return len(pair)

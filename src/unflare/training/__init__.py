@@ -1,6 +1,21 @@
 """Fitting the classifier to cached features."""
 
-from unflare.training.fit import Step, choose_threshold, fit
+from unflare.training.checkpoint import Checkpoint, identity
+from unflare.training.fit import Step, Trainer
+from unflare.training.footprint import forecast, scaling
 from unflare.training.history import History
+from unflare.training.session import Session, overhead
+from unflare.training.validation import choose_threshold
 
-__all__ = ["History", "Step", "choose_threshold", "fit"]
+__all__ = [
+    "Checkpoint",
+    "History",
+    "Session",
+    "Step",
+    "Trainer",
+    "choose_threshold",
+    "forecast",
+    "identity",
+    "overhead",
+    "scaling",
+]

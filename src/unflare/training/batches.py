@@ -1,5 +1,8 @@
 """What the network sees in a training step: contiguous windows of cached features."""
 
+import time
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,11 +15,19 @@ from unflare.params import Training
 COORDINATES = 2  # the first two features: mirroring a sensor changes their sign, turning it swaps them
 
 
-class Batches(Dataset[tuple[Tensor, Tensor, Tensor]]):
+class Batch(NamedTuple):
+    """Windows of events. The mask is 0 on the lead and on padding, which carry no loss."""
+
+    features: Tensor  # float32 (B, L, 13)
+    flare: Tensor  # float32 (B, L), the flare's share
+    mask: Tensor  # float32 (B, L)
+    seconds: float  # that it took to make
+
+
+class Batches(Dataset[Batch]):
     """The batch of every training step, a function of the seed and the step alone.
 
-    A batch is (features (B, L, 13), flare share (B, L), mask (B, L)): contiguous windows, each from a scene drawn
-    uniformly, so that a quiet scene counts as much as a busy one. The mask is 0 on the lead and on padding.
+    Its windows are contiguous, each from a scene drawn uniformly, so that a quiet scene counts as much as a busy one.
     """
 
     def __init__(self, cache: Cache, plan: Training, seed: int) -> None:
@@ -25,11 +36,12 @@ class Batches(Dataset[tuple[Tensor, Tensor, Tensor]]):
     def __len__(self) -> int:
         return self.plan.steps
 
-    def __getitem__(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+    def __getitem__(self, step: int) -> Batch:
+        start = time.perf_counter()
         rng = np.random.default_rng((self.seed, step))
         items = [self._window(rng) for _ in range(self.plan.batch)]
         features, flare, mask = (torch.from_numpy(np.stack(column)) for column in zip(*items, strict=True))
-        return features, flare, mask
+        return Batch(features, flare, mask, time.perf_counter() - start)
 
     def _window(self, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         scene = int(rng.integers(len(self.cache.offsets) - 1))

@@ -1,30 +1,20 @@
-"""Fitting the classifier: a generator of steps. The loop computes; whoever iterates it logs, saves and draws."""
+"""Fitting the classifier, a step at a time. The loop computes; whoever iterates it logs, saves and draws."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from unflare.events import Array
 from unflare.features.store import Cache
 from unflare.network import Classifier
 from unflare.params import Training
 from unflare.runtime import Clock
-from unflare.scores import Scores, best_threshold, scores
-from unflare.training.batches import Batches, cut
-
-PIECE = 16_384  # events that go through the network at a time where no gradient is wanted
-
-
-@dataclass(frozen=True)
-class Validation:
-    loss: float
-    scores: Scores
+from unflare.training.batches import Batches
+from unflare.training.validation import Validation, masked_loss, validate
 
 
 @dataclass(frozen=True)
@@ -33,14 +23,99 @@ class Step:
     loss: float
     learning_rate: float
     gradient_norm: float
+    loader_seconds: float  # that a loader process worked on its batch, beside the training
     validation: Validation | None  # present when this step validated
-    best: bool  # its validation loss is the lowest so far
 
 
-def masked_loss(logits: Tensor, flare: Tensor, mask: Tensor) -> Tensor:
-    """Binary cross-entropy against the flare's share, mean over unmasked events; shapes (B, L)."""
-    loss = functional.binary_cross_entropy_with_logits(logits, flare, reduction="none")
-    return (loss * mask).sum() / mask.sum()
+class Trainer:
+    """A network on its way: between two steps, everything that the rest of the training depends on.
+
+    done    steps so far
+    best    weights of lowest validation loss so far, on the CPU; None before the first validation
+    lowest  that loss
+    """
+
+    def __init__(self, network: Classifier, plan: Training) -> None:
+        self.network, self.plan = network, plan
+        self.optimizer = optimizer_of(network, plan)
+        self.done = 0
+        self.best: dict[str, Tensor] | None = None
+        self.lowest = math.inf
+
+    def state(self) -> dict[str, Any]:
+        """For `restore`: tensors, numbers and containers of them; the training goes on from it with the same bits."""
+        own = {"done": self.done, "best": self.best, "lowest": self.lowest}
+        return own | {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.done, self.best, self.lowest = state["done"], state["best"], state["lowest"]
+
+    def take_best(self) -> Classifier:
+        """The network with the best weights. Raises ValueError where no validation gave a number."""
+        if self.best is None:
+            raise ValueError(f"training: no validation loss was a number in {self.done} steps")
+        self.network.load_state_dict(self.best)
+        return self.network.eval()
+
+    def steps(self, train: Cache, validation: Cache, seed: int, clock: Clock, loaders: int) -> Iterator[Step]:
+        """The steps that are left; parts of the time go to `clock`. With `loaders` processes, batches are made there.
+
+        Raises ValueError where the loss is no longer a number.
+        """
+        device = next(self.network.parameters()).device
+        source = "waiting" if loaders else "reading"
+        with clock(source):
+            batches = iter(loader(Batches(train, self.plan, seed), range(self.done, self.plan.steps), loaders))
+        while self.done < self.plan.steps:
+            with clock(source):
+                batch = next(batches)
+            with clock("transfer"):
+                features, flare, mask = (tensor.to(device, non_blocking=True) for tensor in batch[:3])
+            with clock("forward"):
+                logits, _ = self.network(features)
+            with clock("loss"):
+                loss = masked_loss(logits, flare, mask)
+            with clock("backward"):
+                self.optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+            with clock("optimizer"):
+                rate = learning_rate(self.done, self.plan)
+                norm = self._update(rate)
+                value = loss.item()
+            if not math.isfinite(value):
+                raise ValueError(f"training: the loss at step {self.done + 1} is {value}; lower training.learning_rate")
+            self.done += 1
+            with clock("validation"):
+                found = self._validate(validation)
+            yield Step(self.done, value, rate, norm, batch.seconds if loaders else 0.0, found)
+
+    def _update(self, rate: float) -> float:
+        """One optimizer step at this learning rate; returns the gradient's norm before clipping."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip)
+        self.optimizer.step()
+        return float(norm)
+
+    def _validate(self, cache: Cache) -> Validation | None:
+        if self.done % self.plan.validate_every and self.done != self.plan.steps:
+            return None
+        found = validate(self.network, cache, self.plan)
+        if found.loss < self.lowest:
+            self.lowest = found.loss
+            self.best = {name: value.cpu().clone() for name, value in self.network.state_dict().items()}
+        return found
+
+
+def loader(batches: Batches, steps: range, processes: int) -> DataLoader[Any]:
+    """The batches of these steps in order, the same however many processes make them.
+
+    Processes are spawned: HDF5, numba and CUDA do not survive a fork.
+    """
+    context = "spawn" if processes else None
+    return DataLoader(batches, None, sampler=steps, num_workers=processes, multiprocessing_context=context)
 
 
 def learning_rate(step: int, plan: Training) -> float:
@@ -60,90 +135,3 @@ def optimizer_of(network: Classifier, plan: Training) -> torch.optim.AdamW:
         (matrices if decays else others).append(parameter)
     groups = [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=plan.learning_rate, betas=(0.9, 0.95))
-
-
-def fit(
-    network: Classifier, train: Cache, validation: Cache, plan: Training, seed: int, clock: Clock
-) -> Iterator[Step]:
-    """Train in place, a `Step` at a time; parts of the time go to `clock`."""
-    device = next(network.parameters()).device
-    loader = DataLoader(Batches(train, plan, seed), batch_size=None, shuffle=False)
-    optimizer = optimizer_of(network, plan)
-    batches = iter(loader)
-    lowest = math.inf
-    for step in range(plan.steps):
-        with clock("data"):
-            batch = next(batches)
-        with clock("transfer"):
-            features, flare, mask = (tensor.to(device, non_blocking=True) for tensor in batch)
-        with clock("forward"):
-            logits, _ = network(features)
-        with clock("loss"):
-            loss = masked_loss(logits, flare, mask)
-        with clock("backward"):
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-        with clock("optimizer"):
-            rate = learning_rate(step, plan)
-            norm = update(network, optimizer, rate, plan.clip)
-            value = loss.item()
-        if not math.isfinite(value):
-            raise ValueError(f"training: the loss at step {step + 1} is {value}; lower training.learning_rate")
-        found = None
-        if (step + 1) % plan.validate_every == 0 or step + 1 == plan.steps:
-            with clock("validation"):
-                found = validate(network, validation, plan)
-        best = found is not None and found.loss < lowest
-        lowest = min(lowest, found.loss) if found else lowest
-        yield Step(step + 1, value, rate, norm, found, best)
-
-
-def update(network: Classifier, optimizer: torch.optim.Optimizer, rate: float, clip: float) -> float:
-    """One optimizer step at this learning rate; returns the gradient's norm before clipping."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
-    optimizer.step()
-    return float(norm)
-
-
-@torch.no_grad()
-def validate(network: Classifier, cache: Cache, plan: Training) -> Validation:
-    """Loss and scores over fixed windows, spread evenly over the scenes and over each scene."""
-    device = next(network.parameters()).device
-    scenes = len(cache.offsets) - 1
-    logits, flares, masks = [], [], []
-    for first in range(0, plan.validation_windows, plan.batch):
-        numbers = range(first, min(first + plan.batch, plan.validation_windows))
-        rounds = math.ceil(plan.validation_windows / scenes)
-        windows = [cut(cache, i % scenes, (i // scenes + 0.5) / rounds, plan) for i in numbers]
-        features, flare, mask = (torch.from_numpy(np.stack(column)) for column in zip(*windows, strict=True))
-        logits.append(network(features.to(device))[0].cpu())
-        flares.append(flare)
-        masks.append(mask)
-    logit, flare, mask = torch.cat(logits), torch.cat(flares), torch.cat(masks)
-    counted = mask.numpy() > 0
-    probability = torch.sigmoid(logit).numpy()[counted]
-    return Validation(masked_loss(logit, flare, mask).item(), scores(probability, flare.numpy()[counted], 0.5))
-
-
-def choose_threshold(network: Classifier, cache: Cache) -> tuple[float, Scores]:
-    """The threshold of greatest F1 over all cached scenes, each scored as a whole, and the scores it gives."""
-    said = [score_scene(network, cache, scene) for scene in range(len(cache.offsets) - 1)]
-    probability, flare = (np.concatenate(parts) for parts in zip(*said, strict=True))
-    threshold = best_threshold(probability, flare)
-    return threshold, scores(probability, flare, threshold)
-
-
-@torch.no_grad()
-def score_scene(network: Classifier, cache: Cache, scene: int) -> tuple[Array, Array]:
-    """Flare probability and flare share of every event of a cached scene, with the state carried through."""
-    device = next(network.parameters()).device
-    first, last = (int(offset) for offset in cache.offsets[scene : scene + 2])
-    state, probabilities, flares = None, [], []
-    for start in range(first, last, PIECE):
-        features, flare = cache.window(start, min(PIECE, last - start))
-        logits, state = network(torch.from_numpy(features)[None].to(device), state)
-        probabilities.append(torch.sigmoid(logits[0]).cpu().numpy())
-        flares.append(flare)
-    return np.concatenate(probabilities), np.concatenate(flares)

@@ -1,0 +1,115 @@
+"""How much memory a training step will take, told before the first one; and what a larger batch would bring."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unflare.features.store import Cache
+from unflare.network import Classifier
+from unflare.params import Training
+from unflare.runtime import Limit, MemoryLimit, gibibytes
+from unflare.training.batches import Batches
+from unflare.training.validation import masked_loss
+
+WORKING = 1.25  # peak of a step over what it keeps for its backward pass; measured 1.07 to 1.24, more for small batches
+SECONDS = 0.5  # of steps that a throughput is measured over, at least
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What the training will take of one kind of memory, in bytes.
+
+    base             held before the first batch
+    bytes_per_event  that each event of a batch adds
+    predicted        at the batch of the plan
+    largest_batch    that fits into `allowed` with the window of the plan
+    """
+
+    kind: str  # host | device
+    base: int
+    bytes_per_event: float
+    predicted: int
+    allowed: int
+    largest_batch: int
+
+
+def forecast(network: Classifier, plan: Training, kind: str, base: int, limit: Limit) -> Forecast:
+    """Before the first step. Raises MemoryLimit if the plan does not fit, with what would."""
+    weights = sum(parameter.nbytes for parameter in network.parameters())
+    short, long = (kept_bytes(network, events) for events in (128, 256))
+    each = WORKING * (long - short) / 128
+    fixed = base + 3 * weights  # gradients, and AdamW's two moments
+    predicted = round(fixed + each * plan.batch * plan.window)
+    batch = max(0, int((limit.bytes - fixed) / (each * plan.window)))
+    if predicted > limit.bytes:
+        window = max(0, int((limit.bytes - fixed) / (each * plan.batch)))
+        fits = f"a batch of {batch}" if batch else f"a window of {window:,}" if window > plan.lead else "no batch"
+        raise MemoryLimit(
+            f"memory: a batch of {plan.batch} x {plan.window:,} events would take {gibibytes(predicted)} of {kind} "
+            f"memory, {gibibytes(limit.bytes)} allowed ({limit.source}); {fits} would fit"
+        )
+    return Forecast(kind, base, each, predicted, limit.bytes, batch)
+
+
+def kept_bytes(network: Classifier, events: int) -> int:
+    """Bytes that a forward pass over one sequence keeps for its backward pass, weights not counted.
+
+    Counted from what autograd is given to keep: the same on any device, and next to no work.
+    """
+    device = network.mean.device
+    weights = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
+    kept: dict[int, int] = {}
+    alive: list[Tensor] = []  # a storage that is given back could come again under the same address
+
+    def count(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+            alive.append(tensor)
+        return tensor
+
+    features = torch.zeros(1, events, len(network.mean), device=device)
+    flare = torch.zeros(1, events, device=device)
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        masked_loss(network(features)[0], flare, torch.ones_like(flare))
+    return sum(kept.values())
+
+
+def scaling(network: Classifier, cache: Cache, plan: Training, seed: int, largest: int) -> list[dict[str, Any]]:
+    """Events a second of forward and backward at the batch of the plan, twice and four times that, as far as they fit.
+
+    No weight changes; gradients are gone afterwards.
+    """
+    batches = [batch for batch in (plan.batch, 2 * plan.batch, 4 * plan.batch) if batch <= largest]
+    found = [
+        {
+            "batch": batch,
+            "events_per_second": _throughput(network, cache, plan.model_copy(update={"batch": batch}), seed),
+        }
+        for batch in batches
+    ]
+    network.zero_grad(set_to_none=True)
+    return found
+
+
+def _throughput(network: Classifier, cache: Cache, plan: Training, seed: int) -> float:
+    device = network.mean.device
+    features, flare, mask = (tensor.to(device) for tensor in Batches(cache, plan, seed)[0][:3])
+    _step(network, features, flare, mask)
+    steps, start = 0, time.perf_counter()
+    while time.perf_counter() - start < SECONDS:
+        _step(network, features, flare, mask)
+        steps += 1
+    return steps * plan.batch * plan.window / (time.perf_counter() - start)
+
+
+def _step(network: Classifier, features: Tensor, flare: Tensor, mask: Tensor) -> None:
+    network.zero_grad(set_to_none=True)
+    loss = masked_loss(network(features)[0], flare, mask)
+    loss.backward()
+    loss.item()  # waits for the device
+    if network.mean.device.type == "cuda":
+        torch.cuda.synchronize()
