@@ -35,9 +35,10 @@ def main(features: Path, models: Path, report: Path, record_path: Path, checkpoi
         with record.clock("model"):
             torch.manual_seed(p.seed)
             network = Classifier(p.network, caches["train"].mean, caches["train"].std).to(record.device)
+            trainer = Trainer(network, p.training)
         with record.clock("checkpoint"):
             checkpoint = Checkpoint(checkpoints, identity(p, caches, network))
-            session = Session(Trainer(network, p.training), checkpoint, record.clock)
+            session = Session(trainer, checkpoint, record.clock)
         with record.clock("tracking"):
             run = stack.enter_context(tracking.run("train", resume=session.run))
             run.params(p.model_dump(mode="json"))
@@ -45,7 +46,7 @@ def main(features: Path, models: Path, report: Path, record_path: Path, checkpoi
         session.run = run.id
         record.memory.mark("model")
         with record.clock("forecast"):
-            guard = forecast(network, p.training, *record.network_memory)
+            guard = forecast(network, p.training, record.network_memory)
         fit(session, caches, p, record, run)
         history = session.history
         summary = history.summary(p.training.batch * p.training.window) | {"loaders": runtime.loaders()}

@@ -53,7 +53,13 @@ def test_making_an_item_is_a_part_and_using_it_is_not() -> None:
 
 
 def test_a_border_costs_microseconds() -> None:
-    assert 0 < runtime.Clock().border_seconds() < 2e-5
+    clock = runtime.Clock()
+    for _ in range(10):
+        with clock("part"):
+            pass
+    borders, seconds = clock.cost()
+    assert borders == 20
+    assert 0 < seconds < borders * 2e-5
 
 
 @pytest.mark.gpu
@@ -63,17 +69,18 @@ def test_work_of_a_device_goes_to_the_part_that_asked_for_it() -> None:
     x = torch.randn(8192, 8192, device=device)
     torch.cuda.synchronize()
     clock = runtime.Clock(device)
-    with clock("much"):
+    with clock.queued("much"):
         for _ in range(20):
             y = x @ x
-    with clock("little"):
+    with clock.queued("little"):
         y.add_(1)
-    with clock("waiting"):
         y[0, 0].item()
+    with clock("host"):
+        time.sleep(0.01)
     parts = clock.parts()
-    assert parts["much"] > 0.9 * clock.total
+    assert parts["much"] > 0.7 * clock.total
+    assert 0.01 <= parts["host"] < 0.02
     assert abs(parts["rest"]) < 0.02 * clock.total
-    assert clock.borders == 6
 
 
 def test_the_guard_stops_between_two_steps() -> None:
@@ -116,7 +123,7 @@ def test_a_long_run_has_a_thin_curve() -> None:
         while time.perf_counter() - start < 0.5:
             memory.mark("training", step := step + 1)
     assert step > 1000
-    assert len(memory.curve) < 40
+    assert len(memory.curve) < 10
 
 
 def test_sizes_are_read_strictly() -> None:

@@ -1,36 +1,32 @@
 """Where the time goes: disjoint parts of the wall time, by name."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import torch
 
 Item = TypeVar("Item")
 
-PENDING = 4096  # borders on a device that wait for being read
+PAIRS = 300  # parts that the cost of a border is measured over
 
 
 class Clock:
     """Seconds per named part. A part opened inside another pauses the outer one, so parts never overlap.
 
-    On a CUDA device a border is an event in the device's stream, which costs microseconds and waits for nothing: host
-    and device go on side by side. A part is then the time between its borders as the device passed them; work of the
-    host that the device did not have to wait for is in nobody's part. `elapsed` seconds have passed already, as the
-    part "start-up".
+    `elapsed` seconds have passed already, as the part "start-up".
     """
 
     def __init__(self, device: "torch.device | None" = None, elapsed: float = 0.0) -> None:
         self._device = device
+        self._stream = _Stream(self._add) if device is not None and device.type == "cuda" else None
         self._open: list[str] = []
         self._started = self._last = time.perf_counter()
         self._started -= elapsed
         self._seconds: dict[str, float] = {"start-up": elapsed} if elapsed else {}
-        self._passed: list[tuple[str | None, Any]] = []  # CUDA: what was open until an event, and the event
-        self.borders = 0
-        self._border = self._event if device is not None and device.type == "cuda" else self._reading
+        self._borders = 0
 
     @contextmanager
     def __call__(self, part: str) -> Iterator[None]:
@@ -41,6 +37,24 @@ class Clock:
         finally:
             self._border()
             self._open.pop()
+
+    @contextmanager
+    def queued(self, part: str) -> Iterator[None]:
+        """A part whose work a CUDA device does later, from the queue of its stream; a part like any other on a CPU.
+
+        Its borders are events in the stream, which wait for nothing, and its time is that between them as the device
+        passes them. Such parts stand side by side, not inside others; the last of them ends by waiting for the device.
+        """
+        if self._stream is None:
+            with self(part):
+                yield
+            return
+        if not self._stream.fresh:
+            self._border()
+            self._stream.begin()
+        yield
+        self._stream.end(part)
+        self._last = time.perf_counter()
 
     def over(self, part: str, items: Iterable[Item]) -> Iterator[Item]:
         """The items; the time it takes to make each goes to `part`."""
@@ -55,8 +69,9 @@ class Clock:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Seconds per part until the last border. On CUDA this waits until the device has passed it."""
-        self._collect()
+        """Seconds per part until the last border. Waits until a CUDA device has passed it."""
+        if self._stream:
+            self._stream.read()
         return self._seconds
 
     @property
@@ -69,42 +84,69 @@ class Clock:
         seconds = self.seconds
         return {**seconds, "rest": self.total - sum(seconds.values())}
 
-    def border_seconds(self, pairs: int = 500) -> float:
-        """What one border costs here, measured on a clock of the same kind."""
+    def cost(self) -> tuple[int, float]:
+        """How many borders there have been and the seconds they took, at what one costs on a clock of the same kind."""
         scratch = Clock(self._device)
         start = time.perf_counter()
-        for _ in range(pairs):
-            with scratch("empty"):
+        for _ in range(PAIRS):
+            with scratch("part"):
                 pass
-        scratch._collect()
-        return (time.perf_counter() - start) / (2 * pairs)
+        middle = time.perf_counter()
+        for _ in range(PAIRS):
+            with scratch.queued("part"):
+                pass
+            scratch.seconds  # noqa: B018 - reading the events is part of the price
+        each, queued = (middle - start) / (2 * PAIRS), (time.perf_counter() - middle) / PAIRS
+        events = self._stream.count if self._stream else 0
+        return self._borders + events, self._borders * each + events * queued
 
-    def _reading(self) -> None:
-        self.borders += 1
+    def _border(self) -> None:
+        self._borders += 1
+        if self._stream:
+            self._stream.fresh = False
         now = time.perf_counter()
         if self._open:
             self._add(self._open[-1], now - self._last)
         self._last = now
 
-    def _event(self) -> None:
-        import torch
-
-        self.borders += 1
-        event = torch.cuda.Event(enable_timing=True)
-        event.record()
-        self._passed.append((self._open[-1] if self._open else None, event))
-        if len(self._passed) > PENDING:
-            self._collect()
-
-    def _collect(self) -> None:
-        """Reads the events that the device has passed; the last one stays, as the beginning of what follows."""
-        if len(self._passed) < 2:
-            return
-        self._passed[-1][1].synchronize()
-        for (_, before), (part, event) in zip(self._passed, self._passed[1:], strict=False):
-            if part is not None:
-                self._add(part, before.elapsed_time(event) / 1000)
-        del self._passed[:-1]
-
     def _add(self, part: str, seconds: float) -> None:
         self._seconds[part] = self._seconds.get(part, 0.0) + seconds
+
+
+class _Stream:
+    """Events in the current CUDA stream. They are used again once they are read, since making one takes long."""
+
+    def __init__(self, add: Callable[[str, float], None]) -> None:
+        self._add = add
+        self._passed: list[tuple[str | None, torch.cuda.Event]] = []
+        self._spare: list[torch.cuda.Event] = []
+        self.count = 0
+        self.fresh = False  # whether the last event is where the next part begins
+
+    def begin(self) -> None:
+        self._record(None)
+
+    def end(self, part: str) -> None:
+        self._record(part)
+        self.fresh = True
+
+    def _record(self, part: str | None) -> None:
+        import torch
+
+        event = self._spare.pop() if self._spare else torch.cuda.Event(enable_timing=True)
+        event.record()
+        self.count += 1
+        self._passed.append((part, event))
+
+    def read(self) -> None:
+        if not self._passed:
+            return
+        self._passed[-1][1].synchronize()
+        before = self._passed[0][1]
+        for part, event in self._passed[1:]:
+            if part is not None:
+                self._add(part, before.elapsed_time(event) / 1000)
+            before = event
+        self._spare += [event for _, event in self._passed]
+        self._passed.clear()
+        self.fresh = False

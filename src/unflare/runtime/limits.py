@@ -48,10 +48,11 @@ def device_limit(device: "torch.device") -> Limit | None:
         return None
     import torch
 
-    free, total = torch.cuda.mem_get_info(device)
-    held = torch.cuda.memory_reserved(device)
+    number = torch.cuda.current_device()
+    free, total = torch.cuda.mem_get_info(number)
+    held = torch.cuda.memory_reserved(number)
     limit = _said("UNFLARE_DEVICE_MEMORY_LIMIT") or Limit(held + int(SHARE * free), "90% of what was free")
-    torch.cuda.set_per_process_memory_fraction(min(1.0, limit.bytes / total), device)
+    torch.cuda.set_per_process_memory_fraction(min(1.0, limit.bytes / total), number)
     return limit
 
 

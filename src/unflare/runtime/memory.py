@@ -13,8 +13,9 @@ import psutil
 
 from unflare.runtime.limits import Limit, MemoryLimit, gibibytes
 
-INTERVAL = 0.1  # seconds between two looks of the guard
-SPACING = 0.02  # seconds between two samples of the curve, at least ...
+INTERVAL = 0.2  # seconds between two looks of the guard
+WORKERS = 10  # looks between two at the workers
+SPACING = 0.1  # seconds between two samples of the curve, at least ...
 THINNING = 2e-4  # ... and this share of what has passed: a long run has a curve of thousands, not of millions
 
 
@@ -84,7 +85,8 @@ class Memory:
             raise self._excess(self._breach)
 
     def held(self, kind: str) -> int:
-        """Bytes of "host" or "device" memory, by the last sample."""
+        """Bytes of "host" or "device" memory, now."""
+        self._sample()
         return self.curve[-1].rss if kind == "host" else self.curve[-1].device
 
     def most(self, kind: str, *phases: str) -> int | None:
@@ -105,7 +107,7 @@ class Memory:
     def _watch(self) -> None:
         looks = 0
         while not self._stop.wait(self._interval):
-            if looks % 5 == 0:
+            if looks % WORKERS == 0:
                 self._workers = sum(map(_alone, multiprocessing.active_children()))
             looks += 1
             known = self._breach
@@ -116,16 +118,17 @@ class Memory:
             self.overhead = time.thread_time()
 
     def _sample(self, *, keep: bool = True) -> None:
-        now, peak = _device_bytes()
         rss = self._process.memory_info().rss + self._workers
+        over = self.limit is not None and rss > self.limit.bytes
+        if not (keep or over or self._breach):
+            return
+        now, peak = _device_bytes()
         with self._lock:
             seconds = time.perf_counter() - self._started
             sample = MemorySample(seconds, self._phase, self._step, rss, now, peak)
-            over = self.limit is not None and rss > self.limit.bytes
             self._breach = (self._breach or sample) if over else None
-            if keep or over:
-                self.curve.append(sample)
-                self._next = time.perf_counter() + max(SPACING, THINNING * seconds)
+            self.curve.append(sample)
+            self._next = time.perf_counter() + max(SPACING, THINNING * seconds)
 
     def _excess(self, sample: MemorySample) -> MemoryLimit:
         assert self.limit

@@ -41,7 +41,6 @@ class Record:
             raise RuntimeError(f"{self.name}: a stage opened without computes=True has no device")
         return self._device
 
-    @property
     def network_memory(self) -> tuple[str, int, Limit]:
         """The kind of memory that a network on the device fills, host or device; what is held of it now; its limit."""
         kind = "device" if self.accelerator else "host"

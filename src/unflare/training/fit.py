@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from unflare.features.store import Cache
 from unflare.network import Classifier
 from unflare.params import Training
 from unflare.runtime import Clock
-from unflare.training.batches import Batches
+from unflare.training.batches import Batch, Batches
 from unflare.training.validation import Validation, masked_loss, validate
 
 
@@ -66,21 +67,22 @@ class Trainer:
         """
         device = next(self.network.parameters()).device
         source = "waiting" if loaders else "reading"
-        with clock(source):
-            batches = iter(loader(Batches(train, self.plan, seed), range(self.done, self.plan.steps), loaders))
+        steps = range(self.done, self.plan.steps)
+        with clock("loaders"):
+            batches = fed(iter(loader(Batches(train, self.plan, seed), steps, loaders)))
         while self.done < self.plan.steps:
             with clock(source):
                 batch = next(batches)
-            with clock("transfer"):
+            with clock.queued("transfer"):
                 features, flare, mask = (tensor.to(device, non_blocking=True) for tensor in batch[:3])
-            with clock("forward"):
+            with clock.queued("forward"):
                 logits, _ = self.network(features)
-            with clock("loss"):
+            with clock.queued("loss"):
                 loss = masked_loss(logits, flare, mask)
-            with clock("backward"):
+            with clock.queued("backward"):
                 self.optimizer.zero_grad(set_to_none=True)
                 loss.backward()
-            with clock("optimizer"):
+            with clock.queued("optimizer"):
                 rate = learning_rate(self.done, self.plan)
                 norm = self._update(rate)
                 value = loss.item()
@@ -107,6 +109,11 @@ class Trainer:
             self.lowest = found.loss
             self.best = {name: value.cpu().clone() for name, value in self.network.state_dict().items()}
         return found
+
+
+def fed(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same, the first of them there already: it takes seconds to start the processes that make them."""
+    return chain(list(islice(batches, 1)), batches)
 
 
 def loader(batches: Batches, steps: range, processes: int) -> DataLoader[Any]:

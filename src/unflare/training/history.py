@@ -15,18 +15,8 @@ from unflare.events import Array, aside
 from unflare.runtime import Clock, Memory
 from unflare.training.fit import Step
 
-PARTS: tuple[str, ...] = (
-    "reading",
-    "waiting",
-    "transfer",
-    "forward",
-    "loss",
-    "backward",
-    "optimizer",
-    "validation",
-    "checkpoint",
-)
-PARTS += ("tracking", "measuring")
+PARTS: tuple[str, ...] = ("loaders", "reading", "waiting", "transfer", "forward", "loss", "backward", "optimizer")
+PARTS += ("validation", "checkpoint", "tracking", "measuring")
 COLUMNS: tuple[str, ...] = ("step", "loss", "learning_rate", "gradient_norm", "seconds")
 COLUMNS += tuple("loss_seconds" if part == "loss" else part for part in PARTS)
 COLUMNS += ("loader_seconds", "validation_loss", "validation_f1", "validation_auc")

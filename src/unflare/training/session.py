@@ -71,9 +71,9 @@ def overhead(history: History, clock: Clock, memory: Memory) -> dict[str, float]
     tracking   what MLflow is told
     """
     seconds = history.seconds
-    border = clock.border_seconds()
-    costs = {"clock": clock.borders * border, "sampler": memory.overhead}
+    borders, spent = clock.cost()
+    costs = {"clock": spent, "sampler": memory.overhead}
     costs |= {part: seconds[part] for part in ("measuring", "tracking")}
     total = sum(costs.values())
-    facts = {"borders": clock.borders, "border_seconds": border, "total": total, "share": total / seconds["total"]}
+    facts = {"borders": borders, "border_seconds": spent / borders, "total": total, "share": total / seconds["total"]}
     return costs | facts
