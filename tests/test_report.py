@@ -53,7 +53,7 @@ def test_the_page_fetches_nothing_and_runs_nothing(root: Path, language: str) ->
 def test_numbers_of_the_records_stand_in_the_report(root: Path, language: str) -> None:
     for suffix in ("md", "html"):
         text = (root / "reports" / f"report.{language}.{suffix}").read_text()
-        for number in ("271,745", "0.930", "0.981", "96.2%", "0.550", "3 min 10 s", "8 min 09 s", "0123456789abcdef"):
+        for number in ("271,745", "0.930", "0.981", "96.2%", "0.550", "3 min 10 s", "8 min 14 s", "0123456789abcdef"):
             assert number in text, number
 
 
@@ -92,9 +92,10 @@ def test_a_planted_problem_stands_among_the_problems(tmp_path: Path) -> None:
     edit(write_results(tmp_path) / "reports/training/metrics.json", lambda content: content.update(parameters=1))
     write_report(tmp_path)
     text = (tmp_path / "reports/report.en.md").read_text()
-    problems = text[text.index("## Remaining problems") : text.index("## Verified")]
+    problems = text[text.index("## Remaining problems") : text.index("## Advice")]
     assert "[PROBLEM] **Parameter count as configured**" in problems
-    assert "1 failed" in text
+    assert "2 failed" in text  # and the file is no longer the one that the stage left
+    assert text.count("> **Not to be trusted: the records refute “All records are of this run”, “Parameter count") == 2
 
 
 def test_a_run_cut_short_gives_a_report_that_names_what_is_missing(tmp_path: Path) -> None:
