@@ -10,10 +10,16 @@ import numpy as np
 import pytest
 from made_up import edit, write_results
 
+from unflare import reporting
 from unflare.reporting import pictures
+from unflare.reporting.advice import RULES
+from unflare.reporting.checks import CHECKS
 from unflare.reporting.document import Cell, Document, Heading, Table, Text, to_html, to_markdown
+from unflare.reporting.judgements import PAST
+from unflare.reporting.pages import SECTIONS
 from unflare.reporting.phrases import LANGUAGES, Phrases
-from unflare.reporting.summary import duration
+from unflare.reporting.summary import STATUSES, duration
+from unflare.reporting.tables import SHARES
 from unflare.reporting.writing import write_report
 
 
@@ -60,10 +66,23 @@ def test_numbers_of_the_records_stand_in_the_report(root: Path, language: str) -
 def test_languages_have_the_same_phrases_with_the_same_blanks() -> None:
     first, *others = (Phrases(language) for language in LANGUAGES)
     for other in others:
-        assert other.keys() == first.keys()
-        for group, name in sorted(first.keys()):
+        assert other.phrases == first.phrases
+        for group, name in sorted(first.phrases):
             blanks = [sorted(re.findall(r"{(\w+)", phrases.optional(group, name))) for phrases in (first, other)]
             assert blanks[0] == blanks[1], (group, name)
+
+
+def test_every_phrase_is_said_by_someone() -> None:
+    """Its name stands in the code, or it is that of a check, a rule of advice, a section or a fault of the past."""
+    checks, rules = ({item.__name__ for item in items} for items in (CHECKS, RULES))
+    named = {"findings": checks, "evidence": checks | {"missing", "impossible"}, "past": set(PAST)}
+    named |= {"advice": rules, "because": rules, "looked": rules, "sections": set(SECTIONS)}
+    named["remarks"] = {f"{check}_{status}" for check in checks for status in STATUSES}
+    words = {"methods", "components", "kinds", "sources"}  # for what records may hold
+    code = "\n".join(path.read_text() for path in Path(reporting.__file__).parent.rglob("*.py"))
+    literals = set(re.findall(r'"(\w+)"', code)) | {f"{share}_means" for share in SHARES}
+    for group, name in sorted(Phrases("en").phrases):
+        assert group in words or name in named.get(group, literals), f"{group}.{name} is said by nobody"
 
 
 def test_languages_have_the_same_structure(root: Path) -> None:

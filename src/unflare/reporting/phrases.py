@@ -30,5 +30,6 @@ class Phrases:
     def joined(self, sentences: Iterable[str]) -> str:
         return (" " if self.language in SPACED else "").join(sentences)
 
-    def keys(self) -> set[tuple[str, str]]:
+    @property
+    def phrases(self) -> set[tuple[str, str]]:
         return {(group, name) for group, names in self._phrases.items() for name in names}
