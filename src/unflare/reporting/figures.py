@@ -12,6 +12,7 @@ from unflare.reporting.drawing import COLORS, bars, drawing, stacked_bars
 from unflare.reporting.records import Missing, Records, stage_file
 
 GIB = 2**30
+BLIND = {"keep_all": "--", "drop_all": ":", "oracle": "-."}  # methods that do not look at the events, and their lines
 
 
 def loss(records: Records, path: Path) -> None:
@@ -80,21 +81,23 @@ def timing(records: Records, path: Path) -> None:
 
 
 def precision_recall(records: Records, path: Path) -> None:
-    """Precision over recall of every method that gives a score."""
+    """Precision over recall, and recall over false positive rate, of every method; gray are those that do not look."""
     rows = records.rows("reports/evaluation/curves.csv")
-    with drawing(path, columns=2) as (left, right):
-        for color, (method, points) in zip(COLORS * 4, groupby(rows, key=lambda row: row["method"]), strict=False):
+    others = iter(COLORS[1:] * 4)
+    with drawing(path, columns=2, height=3.9) as (left, right):
+        for method, points in groupby(rows, key=lambda row: row["method"]):
             values = np.array(
                 [[float(p[c] or "nan") for c in ("recall", "precision", "false_positive_rate")] for p in points]
             )
-            width = 2.2 if method == "unflare" else 1.2
-            marker = "o" if len(values) < 4 else ""
-            left.plot(values[:, 0], values[:, 1], color=color, label=method, linewidth=width, marker=marker)
-            right.plot(values[:, 2], values[:, 0], color=color, linewidth=width, marker=marker)
+            color = BLUE if method == "unflare" else MUTED if method in BLIND else next(others)
+            width, dashes = 2.2 if method == "unflare" else 1.2, BLIND.get(method, "-")
+            for axes, x, y in ((left, 0, 1), (right, 2, 0)):
+                marker = "o" if len(values) < 4 else ""
+                axes.plot(values[:, x], values[:, y], dashes, color=color, linewidth=width, marker=marker, label=method)
         left.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.02))
         right.set(xlabel="false positive rate", ylabel="recall", xlim=(-0.01, 1), ylim=(0, 1.02))
-        right.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
-        left.legend()
+        handles, names = left.get_legend_handles_labels()
+        left.figure.legend(handles, names, loc="outside upper left", ncols=8, fontsize=9, handlelength=1.6)
 
 
 def _floats(values: Sequence[float | None]) -> Array:

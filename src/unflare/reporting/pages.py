@@ -92,10 +92,10 @@ def provenance(material: Material, say: Phrases) -> Iterator[Block]:
 
 SECTIONS: dict[str, Section] = {
     "summary": summary,
-    "pictures": pictures,
     "results": results,
     "problems": problems,
     "advice": advice,
+    "pictures": pictures,
     "checks": checks,
     "guarded": guarded,
     "time": time,

@@ -111,12 +111,14 @@ def or_missing(section: Section, material: Material, say: Phrases) -> Iterator[B
         yield _no_record(missing, say)
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float, say: Phrases) -> str:
     """12.3 s, 4 min 05 s, 2 h 07 min."""
     if seconds < 59.95:
-        return f"{seconds:.1f} s"
+        return say("duration", "seconds", seconds=seconds)
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+    if minutes < 60:
+        return say("duration", "minutes", minutes=minutes, seconds=rest)
+    return say("duration", "hours", hours=minutes // 60, minutes=minutes % 60)
 
 
 def _no_record(missing: Missing, say: Phrases) -> Text:
@@ -138,7 +140,7 @@ def _trained(records: Records, say: Phrases) -> str:
         steps=records.training("steps"),
         events=records.training("events_seen"),
         scenes=records.facts("synthesize", "scenes", "train"),
-        time=duration(records.trained("seconds", "total")),
+        time=duration(records.trained("seconds", "total"), say),
         device=records.training("device"),
     )
 
@@ -160,7 +162,7 @@ def _pipeline(records: Records, say: Phrases) -> str:
     if not seconds:
         raise Missing("reports/stages")
     longest = max(seconds, key=lambda name: seconds[name])
-    total, stage_time = duration(sum(seconds.values())), duration(seconds[longest])
+    total, stage_time = duration(sum(seconds.values()), say), duration(seconds[longest], say)
     return say("summary", "pipeline", time=total, stage=f"`{longest}`", stage_time=stage_time)
 
 
