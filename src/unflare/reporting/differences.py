@@ -44,7 +44,7 @@ def _changed(changed: Mapping[str, tuple[Any, Any]], say: Phrases) -> Table:
 
 def _scores(before: Snapshot, now: Snapshot, say: Phrases) -> Table:
     """Scores of both runs, and by how much the one of now is higher."""
-    pairs = {f"`{name}`": (before["scores"].get(name), now["scores"].get(name)) for name in SCORES}
+    pairs = {say("results", name): (before["scores"].get(name), now["scores"].get(name)) for name in SCORES}
     losses = ("train_loss_last", "validation_loss")
     pairs |= {f"`{name}`": (before["training"].get(name), now["training"].get(name)) for name in losses}
     rows = [
