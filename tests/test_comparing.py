@@ -42,7 +42,7 @@ def test_each_run_has_its_column_and_a_score_that_is_missing_is_none(page: Path)
     text = page.with_suffix(".md").read_text()
     assert "| name | a1b2c3d | faster ffffff | faster eeeeee |" in text
     assert "| `f1` | 0.9300 | 0.8765 | – |" in text
-    assert "| `forward` network, forward | 285.0 | 285.0 | 285.0 |" in text  # milliseconds of a step
+    assert "| `forward` network, forward | 285.00 | 285.00 | 285.00 |" in text  # milliseconds of a step
 
 
 def test_the_page_needs_nothing_but_itself(page: Path) -> None:
@@ -58,9 +58,15 @@ def test_runs_that_are_the_same_differ_in_nothing(tmp_path: Path) -> None:
     assert "The runs have the same parameters." in write_comparison([run], tmp_path).with_suffix(".md").read_text()
 
 
-def test_runs_without_a_name_are_numbered() -> None:
+def test_runs_without_records_are_numbered_and_shown(tmp_path: Path) -> None:
     empty: Snapshot = {section: {} for section in ("run", "params", *UNITS)}
     assert list(named([empty, empty])) == ["1", "2"]
+    assert write_comparison([empty, empty], tmp_path).read_text().count("No run has a record of this.") == len(UNITS)
+
+
+def test_no_run_hides_another(tmp_path: Path) -> None:
+    run = snapshot(Records(write_results(tmp_path)))
+    assert len(named([run, run, run])) == 3
 
 
 def test_a_comparison_of_nothing_is_refused(tmp_path: Path) -> None:

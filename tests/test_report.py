@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import edit, write_results
+from made_up import edit, use_device, write_results
 
 from unflare import reporting
 from unflare.reporting import pictures
@@ -127,6 +127,33 @@ def test_a_run_cut_short_gives_a_report_that_names_what_is_missing(tmp_path: Pat
     results = text[text.index("## Results") : text.index("## Remaining problems")]
     assert "No record: `reports/evaluation/metrics.json`" in results
     assert not (tmp_path / "reports/figures/loss.svg").exists()
+
+
+def test_a_record_that_cannot_be_true_is_named_where_it_would_have_stood(tmp_path: Path) -> None:
+    edit(
+        write_results(tmp_path) / "reports/training/metrics.json", lambda content: content["seconds"].update(forward=-1)
+    )
+    write_report(tmp_path)
+    text = (tmp_path / "reports/report.en.md").read_text()
+    performance = text[text.index("## Performance") : text.index("## Memory")]
+    assert "This record cannot be true: `reports/training/metrics.json: seconds.forward: -1`" in performance
+    assert "**Stages, from the start of the process to its end**" in performance  # the rest of the section stands
+
+
+def test_a_first_run_says_why_there_is_nothing_to_compare_with(tmp_path: Path) -> None:
+    path = write_results(tmp_path) / "reports/previous.json"
+    path.write_text('{"none": "it is the first in the store"}')
+    write_report(tmp_path)
+    assert "No comparison: it is the first in the store." in (tmp_path / "reports/report.en.md").read_text()
+
+
+def test_on_a_device_the_report_has_its_memory(tmp_path: Path) -> None:
+    use_device(write_results(tmp_path))
+    write_report(tmp_path)
+    text = (tmp_path / "reports/report.en.md").read_text()
+    assert "host · growth | device · start | device · peak | device · growth" in text
+    assert "| `train` | device | 2.00 | 16.00 | 12.5% |" in text
+    assert ">device</text>" in (tmp_path / "reports/figures/memory.svg").read_text()
 
 
 def test_markup_in_a_record_is_shown_and_not_obeyed(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from unflare.reporting.document import Block, Cell, Document, Figure, Heading, T
 from unflare.reporting.phrases import Phrases
 from unflare.reporting.time_tables import part_name
 
-# Sections of a snapshot, and what a number of their tables counts in: plain, seconds, milliseconds, GiB.
-UNITS = {"scores": 1.0, "training": 1.0, "seconds": 1.0, "step": 1e-3, "memory": float(2**30)}
+# Sections of a snapshot, what a number of their tables counts in, and the places behind its point.
+UNITS = {"scores": (1.0, 4), "training": (1.0, 4), "seconds": (1.0, 1), "step": (1e-3, 2), "memory": (float(2**30), 2)}
+RAN = ("scan", "device")  # of the training: words, not numbers
 
 
 def write_comparison(snapshots: Sequence[Snapshot], folder: Path) -> Path:
@@ -33,10 +34,11 @@ def write_comparison(snapshots: Sequence[Snapshot], folder: Path) -> Path:
 
 
 def named(snapshots: Sequence[Snapshot]) -> dict[str, Snapshot]:
-    """Runs by name; those that share a name also have the beginning of their id, and those without one a number."""
+    """Runs by name; those that share one also have the beginning of their id, and a number if they share that too."""
     names = [str(snapshot["run"].get("name", number)) for number, snapshot in enumerate(snapshots, start=1)]
     ids = [str(snapshot["run"].get("id", number)) for number, snapshot in enumerate(snapshots, start=1)]
-    unique = [f"{name} {id[:6]}" if names.count(name) > 1 else name for name, id in zip(names, ids, strict=True)]
+    longer = [f"{name} {id[:6]}" if names.count(name) > 1 else name for name, id in zip(names, ids, strict=True)]
+    unique = [f"{name} ({n})" if longer.count(name) > 1 else name for n, name in enumerate(longer, start=1)]
     return dict(zip(unique, snapshots, strict=True))
 
 
@@ -49,15 +51,18 @@ def differing(snapshots: Sequence[Snapshot]) -> list[str]:
 
 def _blocks(runs: Mapping[str, Snapshot], figure: Path, say: Phrases) -> Iterator[Block]:
     yield Heading(say("compare", "runs"), anchor="runs")
-    ids = [[Cell(name), Cell(f"`{run['run'].get('id', '–')}`")] for name, run in runs.items()]
-    yield Table([say("compare", "run"), say("compare", "id")], ids, words=(1,))
+    yield Table(
+        [say("compare", name) for name in ("run", "id", "scan", "device")],
+        [[Cell(name), Cell(f"`{run['run'].get('id', '–')}`"), *_ran(run)] for name, run in runs.items()],
+        words=(1, 2, 3),
+    )
     yield Figure(figure, say("compare", "caption"))
     yield Heading(say("compare", "parameters"), anchor="parameters")
     changed = differing(list(runs.values()))
     yield _table(runs, "params", changed, say) if changed else Text(say("compare", "same"))
     for section in UNITS:
         yield Heading(say("compare", section), anchor=section)
-        rows = list(dict.fromkeys(name for run in runs.values() for name in run[section]))
+        rows = [name for name in dict.fromkeys(n for run in runs.values() for n in run[section]) if name not in RAN]
         yield _table(runs, section, rows, say) if rows else Text(say("compare", "empty"))
 
 
@@ -65,17 +70,21 @@ def _table(runs: Mapping[str, Snapshot], section: str, rows: Sequence[str], say:
     """A column a run, a row a value."""
     label = part_name if section == "step" else lambda _, name: f"`{name}`"
     cells = [
-        [Cell(label(say, name)), *(Cell(_text(run[section].get(name), UNITS.get(section, 0))) for run in runs.values())]
+        [Cell(label(say, name)), *(Cell(_text(run[section].get(name), section)) for run in runs.values())]
         for name in rows
     ]
     return Table([say("compare", "name"), *runs], cells)
 
 
-def _text(value: Any, unit: float) -> str:  # noqa: ANN401 (JSON)
-    """Numbers in their unit; where there is none, and for words, as they stand."""
+def _ran(run: Snapshot) -> list[Cell]:
+    return [Cell(str(run["training"].get(name, "–"))) for name in RAN]
+
+
+def _text(value: Any, section: str) -> str:  # noqa: ANN401 (JSON)
+    """A number in the unit of its section; parameters stand as in the file."""
     if value is None:
         return "–"
-    if not unit or isinstance(value, str) or (isinstance(value, int) and unit == 1):
-        return f"{value:,}" if isinstance(value, int) and unit else str(value)
-    number = value / unit
-    return f"{number:,.4f}" if abs(number) < 10 else f"{number:,.1f}"
+    if section not in UNITS:
+        return str(value)
+    unit, places = UNITS[section]
+    return f"{value:,}" if isinstance(value, int) and unit == 1 else f"{value / unit:,.{places}f}"

@@ -3,32 +3,31 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from unflare.reporting.colors import BLUE, GREEN, MUTED
+from unflare.reporting.colors import MUTED
 from unflare.reporting.comparison import Snapshot
-from unflare.reporting.drawing import COLORS, bars, drawing, stacked_bars
+from unflare.reporting.drawing import COLORS, drawing, grouped_bars, stacked_bars
 
 GIB = 2**30
-SHOWN = {"f1": BLUE, "roc_auc": GREEN}
 
 
 def draw(runs: Mapping[str, Snapshot], path: Path) -> None:
     """By run, from the left: scores, milliseconds of a training step by component, peak memory."""
     names, blank = list(runs), [""] * len(runs)
-    with drawing(path, columns=3, height=1.4 + 0.45 * len(names)) as (scores, step, memory):
-        for row, (score, color) in enumerate(SHOWN.items()):
-            values = [run["scores"].get(score, 0.0) for run in runs.values()]
-            places = [place + 0.38 * row - 0.19 for place in range(len(names))]
-            drawn = scores.barh(places, values, height=0.36, color=color, label=score)
-            scores.bar_label(drawn, [f"{value:.3f}" for value in values], padding=3, fontsize=8)
-        scores.set_yticks(range(len(names)), labels=names)
-        scores.invert_yaxis()
-        scores.grid(visible=False, axis="y")
-        scores.set(xlim=(0, 1.2))
-        scores.tick_params(axis="y", length=0)
+    kinds = {"host": "rss_peak", "device": "device_peak"}
+    peaks = {kind: [run["memory"].get(name, 0) / GIB for run in runs.values()] for kind, name in kinds.items()}
+    with drawing(path, columns=3, height=1.5 + 0.5 * len(names)) as (scores, step, memory):
+        found = {score: [run["scores"].get(score, 0.0) for run in runs.values()] for score in ("f1", "roc_auc")}
+        grouped_bars(scores, names, found, "", "{:.3f}")
+        scores.set(xlim=(0, 1.22), xticks=(0, 0.5, 1))
         stacked_bars(step, blank, _components(list(runs.values())), "ms", "{:.1f}", (*COLORS, MUTED))
-        peaks = [run["memory"].get("rss_peak", 0) / GIB for run in runs.values()]
-        bars(memory, list(zip(blank, peaks, strict=True)), "GiB", BLUE, "{:.2f}")
-        for axes in (scores, step):
+        grouped_bars(
+            memory,
+            blank,
+            {kind: sizes for kind, sizes in peaks.items() if kind == "host" or any(sizes)},
+            "GiB",
+            "{:.2f}",
+        )
+        for axes in (scores, step, memory):
             axes.legend(loc="lower left", ncols=3, bbox_to_anchor=(0, 1), borderaxespad=0.2, fontsize=8, handlelength=1)
 
 

@@ -67,3 +67,18 @@ def stacked_bars(
     axes.grid(visible=False, axis="y")
     axes.set(xlabel=unit, xlim=(0, 1.16 * max([*left, 1e-9])))
     axes.tick_params(axis="y", length=0)
+
+
+def grouped_bars(axes: Axes, names: Sequence[str], kinds: Mapping[str, Sequence[float]], unit: str, form: str) -> None:
+    """For each name a bar a kind, one below the other, each with its number."""
+    height = 0.7 / len(kinds)
+    for row, (color, (kind, values)) in enumerate(zip(COLORS, kinds.items(), strict=False)):
+        places = [place + height * (row - (len(kinds) - 1) / 2) for place in range(len(names))]
+        drawn = axes.barh(places, values, height=0.92 * height, color=color, label=kind)
+        axes.bar_label(drawn, [form.format(value) for value in values], padding=4, fontsize=9)
+    axes.set_yticks(range(len(names)), labels=names)
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    highest = max(value for values in kinds.values() for value in values)
+    axes.set(xlabel=unit, xlim=(0, 1.16 * max(highest, 1e-9)))
+    axes.tick_params(axis="y", length=0)

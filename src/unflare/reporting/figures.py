@@ -8,7 +8,7 @@ import numpy as np
 
 from unflare.events.stream import Array
 from unflare.reporting.colors import BLUE, GREEN, MUTED, ORANGE
-from unflare.reporting.drawing import COLORS, bars, drawing, stacked_bars
+from unflare.reporting.drawing import COLORS, bars, drawing, grouped_bars, stacked_bars
 from unflare.reporting.records import Missing, Records, stage_file
 
 GIB = 2**30
@@ -41,21 +41,17 @@ def memory(records: Records, path: Path) -> None:
     file = "reports/training/memory.csv"
     phases = [row["phase"] for row in records.rows(file)]
     seconds, rss, device = (_floats(records.column(file, name)) for name in ("seconds", "rss_bytes", "device_bytes"))
-    curves = {"host": (rss / GIB, BLUE)} | ({"device": (device / GIB, ORANGE)} if device.any() else {})
+    curves = {"host": rss / GIB} | ({"device": device / GIB} if device.any() else {})
     names = list(dict.fromkeys(phases))
-    with drawing(path, columns=2) as (left, right):
-        for row, (kind, (values, color)) in enumerate(curves.items()):
-            peaks = [max(v for v, p in zip(values, phases, strict=True) if p == name) for name in names]
-            places = np.arange(len(names)) + 0.4 * row - 0.2 * (len(curves) - 1)
-            drawn = left.barh(places, peaks, height=0.62 / len(curves), color=color)
-            left.bar_label(drawn, [f"{peak:.2f}" for peak in peaks], padding=4, fontsize=9)
+    peaks = {
+        kind: [max(v for v, p in zip(values, phases, strict=True) if p == name) for name in names]
+        for kind, values in curves.items()
+    }
+    with drawing(path, columns=2, height=0.9 + 0.32 * len(names)) as (left, right):
+        grouped_bars(left, names, peaks, "GiB", "{:.2f}")
+        for color, (kind, values) in zip(COLORS, curves.items(), strict=False):
             right.fill_between(seconds, values, color=color, alpha=0.14, linewidth=0)
             right.plot(seconds, values, color=color, label=kind, linewidth=1.4)
-        left.set_yticks(range(len(names)), labels=names)
-        left.invert_yaxis()
-        left.grid(visible=False, axis="y")
-        left.set(xlabel="GiB", xlim=(0, 1.16 * max(float(values.max()) for values, _ in curves.values())))
-        left.tick_params(axis="y", length=0)
         for _, rows in groupby(range(len(phases)), key=phases.__getitem__):
             right.axvline(seconds[next(rows)], color=MUTED, linewidth=0.7, linestyle=":")
         right.set(xlabel="s", ylabel="GiB", ylim=(0, None), xlim=(0, seconds[-1]))

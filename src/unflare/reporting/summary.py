@@ -7,7 +7,7 @@ from pathlib import Path
 from unflare.reporting.document import Block, Check, Checks, Conclusion, Document, Text, Tiles, to_markdown
 from unflare.reporting.findings import Finding
 from unflare.reporting.phrases import Phrases
-from unflare.reporting.records import Missing, Records, stage_file
+from unflare.reporting.records import Impossible, Missing, Records, stage_file
 from unflare.reporting.tables import SHARES, score_text
 
 HEADLINES = ("f1", "roc_auc", "background_kept", "flare_removed")
@@ -122,6 +122,8 @@ def duration(seconds: float, say: Phrases) -> str:
 
 
 def _no_record(missing: Missing, say: Phrases) -> Text:
+    if isinstance(missing, Impossible):
+        return Text(say("evidence", "impossible", impossible=missing))
     return Text(say("page", "no_record", missing=missing))
 
 
