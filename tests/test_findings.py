@@ -194,7 +194,8 @@ PLANTED: list[tuple[str, str, str, Callable[[Any], object]]] = [
     ("memory_inside_limit", "not_run", EVALUATE, lambda stage: stage["memory"][0].update(device_peak=GIB)),
     ("memory_inside_limit", "not_run", STAGE.format("sample"), top(limit=None)),
     ("memory_as_predicted", "warning", TRAINING, inside("guard", predicted=int(0.9 * GIB))),
-    ("memory_as_predicted", "warning", TRAINING, inside("memory", rss_peak=int(1.4 * GIB))),
+    ("memory_as_predicted", "warning", TRAINING, inside("guard", measured=int(1.4 * GIB))),
+    ("memory_as_predicted", "not_run", TRAINING, inside("guard", measured=None)),
     ("memory_as_predicted", "problem", TRAINING, inside("guard", allowed=GIB)),
     # the machine
     ("gpu_used_when_there", "warning", TRAIN, inside("machine", device="A GPU")),
@@ -266,6 +267,11 @@ def test_a_device_without_a_memory_curve_is_a_problem(tmp_path: Path) -> None:
     use_device(write_results(tmp_path))
     write_memory(tmp_path / "reports/training", slope=0.0)
     assert statuses(tmp_path)["device_memory_steady"] == "problem"
+
+
+def test_a_peak_that_the_guard_does_not_tell_is_taken_from_the_curve(tmp_path: Path) -> None:
+    write_memory(write_results(tmp_path) / "reports/training", slope=2 * 2**20)  # 1.4 GiB in the end
+    assert statuses(tmp_path)["memory_as_predicted"] == "warning"
 
 
 def test_memory_that_wanders_is_neither_steady_nor_a_leak(tmp_path: Path) -> None:

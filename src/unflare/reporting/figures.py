@@ -68,7 +68,9 @@ def timing(records: Records, path: Path) -> None:
     named = [sum(v for part, v in parts.items() if part not in {"start-up", "rest"}) for parts in stages.values()]
     rest = [max(0.0, wall - a - b) for wall, a, b in zip(walls.values(), start, named, strict=True)]
     steps, seconds = records.trained("steps", low=1), records.numbers("reports/training/metrics.json", "seconds")
-    parts = sorted(((part, value) for part, value in seconds.items() if part != "total"), key=lambda item: -item[1])
+    parts = sorted(
+        ((part, max(0.0, value)) for part, value in seconds.items() if part != "total"), key=lambda item: -item[1]
+    )
     with drawing(path, columns=2, height=0.9 + 0.28 * len(parts)) as (left, right):
         split = {"start-up": start, "parts": named, "rest": rest}
         stacked_bars(left, list(stages), split, "s", "{:.1f}", (ORANGE, BLUE, MUTED))

@@ -49,11 +49,15 @@ class Records:
         return finite(self.at(file, *keys), f"{file}: {'.'.join(keys)}", low, high)
 
     def numbers(self, file: str, *keys: str) -> dict[str, float]:
-        """A table of amounts, each finite and not below zero. Raises as `number`."""
+        """A table of amounts, each finite and not below zero; but for `rest`, a difference. Raises as `number`."""
         table = self.at(file, *keys)
         if not isinstance(table, dict):
             raise Impossible(f"{file}: {'.'.join(keys)}: expected a table, found {table!r}")
-        return {name: finite(value, f"{file}: {'.'.join((*keys, name))}", 0.0) for name, value in table.items()}
+        low = {"rest": -math.inf}
+        return {
+            name: finite(value, f"{file}: {'.'.join((*keys, name))}", low.get(name, 0.0))
+            for name, value in table.items()
+        }
 
     def rows(self, file: str) -> list[dict[str, Any]]:
         """The rows of a CSV file. Raises Missing, also where there are none."""

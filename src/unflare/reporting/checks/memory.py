@@ -9,8 +9,8 @@ from unflare.reporting.records import STAGES, Impossible, Missing, Records, stag
 CURVE = "reports/training/memory.csv"
 TRAINING = "reports/training/metrics.json"
 GIB, MIB = 2**30, 2**20
-BLOCKS = 10
-QUANTILE = 2.306  # of Student's t with BLOCKS - 2 degrees of freedom, 95 % either way
+# Of Student's t, by the number of blocks that a line goes through: 95 % either way at two degrees of freedom less.
+QUANTILES = {5: 3.182, 6: 2.776, 7: 2.571, 8: 2.447, 9: 2.365, 10: 2.306}
 NOISE = 0.03  # growth, as a share of what is held, that is none
 
 
@@ -24,11 +24,12 @@ def memory_inside_limit(records: Records) -> Verdict:
 
 
 def memory_as_predicted(records: Records) -> Verdict:
-    """What the guard foresaw against the peak of the training: the guard's own figure or the record's, the higher."""
+    """What the guard foresaw against the peak of the training: the guard's own figure or the curve's, the higher."""
     predicted, allowed = (records.trained("guard", name, low=1) for name in ("predicted", "allowed"))
     kind = records.training("guard", "kind")
-    peak = records.trained("memory", {"host": "rss_peak", "device": "device_peak"}.get(kind, "rss_peak"))
-    measured = max(records.trained("guard", "measured", low=1), peak)
+    curve = records.column(CURVE, {"host": "rss_bytes", "device": "device_peak_bytes"}.get(kind, "rss_bytes"))
+    seen = [size or 0.0 for phase, size in zip(_phases(records), curve, strict=True) if _of_training(phase)]
+    measured = max([records.trained("guard", "measured", low=1), *seen])
     status: Status = "verified" if measured <= 1.1 * predicted else "warning"
     values = {"kind": kind, "predicted": predicted / GIB, "measured": measured / GIB, "allowed": allowed / GIB}
     return "problem" if measured > allowed else status, values | {"ratio": measured / predicted}
@@ -50,43 +51,52 @@ def device_memory_steady(records: Records) -> Verdict:
     return _steady(records, "device_bytes")
 
 
-def slope(steps: Array, values: Array) -> tuple[float, float]:
+def slope(steps: Array, values: Array, blocks: int = max(QUANTILES)) -> tuple[float, float]:
     """Bytes a step, and half the width of its 95 % interval, by the method of batch means.
 
     Neighbouring samples are alike, so that each says little of its own, and the usual error, over single samples, is
-    many times too small. The means of BLOCKS blocks are close to independent: the line goes through those.
+    many times too small. The means of ten blocks are close to independent: the line goes through those.
     """
-    x, y = (np.array([block.mean() for block in np.array_split(of, BLOCKS)]) for of in (steps, values))
+    x, y = (np.array([block.mean() for block in np.array_split(of, blocks)]) for of in (steps, values))
     x, y = x - x.mean(), y - y.mean()
     rise = float(x @ y / (x @ x))
-    scatter = float(((y - rise * x) ** 2).sum()) / (BLOCKS - 2)
-    return rise, QUANTILE * float(np.sqrt(scatter / (x @ x)))
+    scatter = float(((y - rise * x) ** 2).sum()) / (blocks - 2)
+    return rise, QUANTILES[blocks] * float(np.sqrt(scatter / (x @ x)))
 
 
 def _steady(records: Records, column: str) -> Verdict:
     steps, values, length = _second_half(records, column)
-    rise, error = slope(steps, values)
+    blocks = min(max(QUANTILES), len(np.unique(steps)))
+    rise, error = slope(steps, values, blocks)
     growth, highest, allowed = rise * length, (rise + error) * length, NOISE * float(values.mean())
     grows = growth > allowed and rise > error
     status: Status = "verified" if highest <= allowed else "problem" if grows else "warning"
     figures = {"slope": rise * 1000 / MIB, "error": error * 1000 / MIB, "growth": growth / MIB}
-    return status, figures | {"samples": len(values), "blocks": BLOCKS, "allowed": allowed / MIB}
+    return status, figures | {"samples": len(values), "blocks": blocks, "allowed": allowed / MIB}
 
 
 def _second_half(records: Records, column: str) -> tuple[Array, Array, float]:
     """Steps and bytes of the samples in the second half of the steps, since the last interruption, and its length."""
-    phases = [row.get("phase", "") for row in records.rows(CURVE)]
-    rows = zip(phases, records.column(CURVE, "step"), records.column(CURVE, column), strict=True)
-    points = [(step or 0.0, size) for phase, step, size in rows if phase == "training" or phase.startswith("batch")]
+    rows = zip(_phases(records), records.column(CURVE, "step"), records.column(CURVE, column), strict=True)
+    points = [(step or 0.0, size) for phase, step, size in rows if _of_training(phase)]
     first = max((stop.get("step", 0) for stop in records.training("interruptions")), default=0)
     last = max((step for step, _ in points), default=0.0)
     steady = sorted(((step, size) for step, size in points if step > (first + last) / 2), key=lambda point: point[0])
-    if len({step for step, _ in steady}) < BLOCKS:
-        raise Missing(f"{CURVE}: {BLOCKS} steps of steady training")
+    if len({step for step, _ in steady}) < min(QUANTILES):
+        raise Missing(f"{CURVE}: {min(QUANTILES)} steps of steady training")
     steps, sizes = np.array(steady, dtype=float).T
     if not (np.isfinite(sizes) & (sizes > 0)).all():
         raise Impossible(f"{CURVE}: {column}: {sizes.min():g}")
     return steps, sizes, (last - first) / 2
+
+
+def _phases(records: Records) -> list[str]:
+    return [str(row.get("phase")) for row in records.rows(CURVE)]
+
+
+def _of_training(phase: str) -> bool:
+    """Whether steps are made in it; the first ones have phases of their own."""
+    return phase == "training" or phase.startswith("batch ")
 
 
 def _uses(records: Records, stage: str) -> dict[str, tuple[float, float, str]]:
