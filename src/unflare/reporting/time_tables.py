@@ -98,7 +98,8 @@ def _workers(records: Records, stage: str) -> str:
 
 
 def _implementations(names: Mapping[str, str]) -> str:
-    return "; ".join(f"{part}: {name}" for part, name in names.items())
+    """Of a stage; where the scan is named, the components that run it need not be."""
+    return "; ".join(f"{part}: {name}" for part, name in names.items() if "scan" not in names or part not in SCANNED)
 
 
 def _named(parts: Mapping[str, float]) -> float:
