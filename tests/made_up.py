@@ -1,6 +1,7 @@
 """Result files of a run that never was, consistent with each other; tests plant faults in them."""
 
 import csv
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,27 +10,44 @@ from typing import Any
 import numpy as np
 import yaml
 
-STEPS = 200
+from unflare.reporting.comparison import Snapshot, snapshot
+from unflare.reporting.records import Records
+
+STEPS, BATCH, WINDOW = 200, 2, 1024
+TOTAL = 190.0  # seconds of the training
 GIB = 2**30
-PARTS = {"data": 0.05, "transfer": 0.01, "forward": 0.3, "loss": 0.01, "backward": 0.5, "optimizer": 0.04}
-PARTS |= {"validation": 0.06, "checkpoint": 0.01, "tracking": 0.005, "rest": 0.015}
-STAGE_PARTS = {
-    "sample": {"rendering": 20.0, "simulation": 60.0, "writing": 9.5},
-    "prepare": {"validation": 4.0},
-    "synthesize": {"flare video": 30.0, "simulator": 70.0, "fusion": 12.0, "writing": 5.0},
-    "featurize": {"reading": 1.0, "features": 9.0, "writing": 3.0},
-    "train": {"training": 190.0, "import": 3.0},
-    "evaluate": {"features": 5.0, "network": 50.0, "baselines": 10.0},
+PARTS = {"reading": 0.05, "waiting": 0.0, "transfer": 0.01, "forward": 0.3, "loss": 0.01, "backward": 0.5}
+PARTS |= {
+    "optimizer": 0.04,
+    "validation": 0.06,
+    "checkpoint": 0.01,
+    "tracking": 0.003,
+    "measuring": 0.002,
+    "rest": 0.015,
 }
+STAGE_PARTS = {
+    "sample": {"start-up": 1.0, "sequences and flares": 89.5},
+    "prepare": {"start-up": 0.6, "validation": 3.4},
+    "synthesize": {"start-up": 1.0, "scenes": 117.0},
+    "featurize": {"start-up": 0.7, "reading": 1.0, "features": 9.0, "writing": 3.0},
+    "train": {"start-up": 3.0, "reading": 0.1, "threshold": 5.0},  # and the parts of the training
+    "evaluate": {"start-up": 2.0, "unflare": 50.0, "baf": 10.0, "results": 3.0},
+}
+WORKERS = {
+    "sample": {"processes": 2, "seconds": {"sequences": 150.0, "flares": 12.0}},
+    "synthesize": {"processes": 2, "seconds": {"simulation and fusion": 210.0, "writing": 9.0}},
+}
+SIMULATOR, SCAN = "DVS-Voltmeter, numba", "selective scan, numba, float32"
 IMPLEMENTATIONS = {
-    "sample": {"simulator": "numba, 2 threads"},
-    "synthesize": {"simulator": "numba, 2 threads"},
-    "featurize": {"features": "numba"},
-    "train": {"scan": "fused kernel", "device": "cpu"},
-    "evaluate": {"scan": "fused kernel", "device": "cpu"},
+    "sample": {"simulator": SIMULATOR, "processes": "2"},
+    "synthesize": {"simulator": SIMULATOR, "fusion": "pnl_es", "processes": "2"},
+    "featurize": {"features": "numba, 1 thread"},
+    "train": {"scan": SCAN, "device": "cpu"},
+    "evaluate": {"scan": SCAN, "device": "cpu"},
 }
 MACHINE = {"processor": "A processor", "cores": 2, "memory_bytes": 8 * GIB, "device": "none"}
 MACHINE |= {"system": "Linux x86_64", "python": "3.11", "torch": "2.13.0"}
+LIMIT = {"host": {"bytes": 6 * GIB, "source": "90% of what was free"}, "device": None}
 FACTS: dict[str, dict[str, Any]] = {
     "sample": {},
     "prepare": {"data_kind": "embedded"},
@@ -38,13 +56,14 @@ FACTS: dict[str, dict[str, Any]] = {
         "scenarios": {"mixed": 45, "flare_only": 6, "background_only": 9},
         "scenes_with_flare": 51,
         "simulated_videos": 102,
+        "events_simulated": 6_200_000,
         "events_background": 5_000_000,
         "events_flare": 3_000_000,
         "events_truth": 5_400_000,
         "empty_scenes": 0,
         "polarity_on_share_flare": 0.52,
         "polarity_on_share_background": 0.47,
-        "simulator": "numba, 2 threads",
+        "simulator": SIMULATOR,
     },
     "featurize": {"flare_share": {"train": 0.36, "validation": 0.41}},
     "train": {"reach": {"back": 900, "ahead": 0.0, "scan_error": 2.1e-6}},
@@ -63,25 +82,43 @@ def write_results(root: Path, shape: tuple[int, int] = (48, 64)) -> Path:
     """A whole run below `root`; event pictures have this sensor's shape."""
     project = Path(__file__).parents[1]
     (root / "params.yaml").write_text((project / "params.yaml").read_text())
-    edit(root / "params.yaml", lambda params: params["training"].update(steps=STEPS))
+    edit(root / "params.yaml", lambda params: params["training"].update(steps=STEPS, batch=BATCH, window=WINDOW))
     edit(root / "params.yaml", lambda params: params["scenes"].update(FACTS["synthesize"]["scenes"]))
-    for stage, parts in STAGE_PARTS.items():
-        _json(root / f"reports/stages/{stage}.json", _stage(stage, parts))
+    for stage in STAGE_PARTS:
+        _json(root / f"reports/stages/{stage}.json", _stage(stage))
     _write_training(root / "reports/training")
     _write_evaluation(root / "reports/evaluation", shape)
     card = {"id": "0123456789abcdef0123456789abcdef", "name": "a1b2c3d", "git.commit": "a1b2c3d" + "0" * 33}
-    _json(root / "models/run.json", card | {"git.revision": "a1b2c3d", "git.dirty": "False"})
-    outs = {"outs": [{"path": "data/scenes", "md5": "0123456789abcdef0123456789abcdef.dir"}]}
-    (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": {"synthesize": outs}}))
-    splits = {"train": range(6), "validation": range(6, 8), "test": range(8, 10)}
-    sequences = {
-        name: [{"name": f"night_{i}", "path": f"night_{i}/events.h5"} for i in of] for name, of in splits.items()
-    }
-    flares = {
-        name: [{"name": f"{i}.png", "flare": f"Compound_Flare/{i}.png"} for i in of] for name, of in splits.items()
-    }
-    _json(root / "data/index.json", {"root": "data/sample", "sequences": sequences, "flares": flares, "skipped": []})
+    card |= {"git.revision": "a1b2c3d", "git.dirty": "False", "reproduce": "git checkout a1b2c3d && dvc repro"}
+    _json(root / "models/run.json", card)
+    _write_index(root / "data/index.json")
+    _json(root / "reports/previous.json", _previous(root))
+    lock(root)
     return root
+
+
+def lock(root: Path) -> None:
+    """dvc.lock of the files and parameters that are there now."""
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    wrote = {stage: [f"reports/stages/{stage}.json"] for stage in STAGE_PARTS}
+    wrote["prepare"] += ["data/index.json"]
+    wrote["train"] += [f"reports/training/{name}" for name in ("steps.csv", "memory.csv", "metrics.json")]
+    wrote["evaluate"] += [f"reports/evaluation/{name}" for name in ("metrics.json", "curves.csv", "examples.npz")]
+    folders = {"sample": "data/sample", "synthesize": "data/scenes", "featurize": "data/features", "train": "models"}
+    reads = {"synthesize": "data/sample", "featurize": "data/scenes", "train": "data/features", "evaluate": "models"}
+    used = {"sample": ["seed", "sample"], "synthesize": ["seed", "scenes"], "train": ["seed", "training", "network"]}
+    stages: dict[str, Any] = {}
+    for stage, files in wrote.items():
+        outs = [{"path": file, "md5": hashlib.md5((root / file).read_bytes()).hexdigest()} for file in files]
+        outs += [_folder(folders[stage])] if stage in folders else []
+        stages[stage] = {"cmd": f"python stages/{stage}.py", "outs": outs}
+        stages[stage]["deps"] = [_folder(reads[stage])] if stage in reads else []
+        stages[stage]["params"] = {"params.yaml": {name: params[name] for name in used.get(stage, [])}}
+    (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+
+
+def _folder(path: str) -> dict[str, str]:
+    return {"path": path, "md5": "0123456789abcdef0123456789abcdef.dir"}
 
 
 def edit(path: Path, change: Callable[[Any], object]) -> None:
@@ -91,62 +128,121 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
     path.write_text(json.dumps(content) if path.suffix == ".json" else yaml.safe_dump(content, sort_keys=False))
 
 
-def write_memory(folder: Path, slope: float) -> None:
-    """memory.csv with this growth in bytes a step, and noise of 2 MiB."""
-    noise = np.random.default_rng(1).normal(0, 2 * 2**20, STEPS + 1)
-    rows: list[tuple[object, ...]] = [(0.0, "start", 0, int(0.3 * GIB), 0), (1.0, "data", 0, int(0.4 * GIB), 0)]
-    rows += [(2.0, "model", 0, int(0.55 * GIB), 0)]
+def write_memory(folder: Path, slope: float, *, device: int = 0, drift: float = 0.0) -> None:
+    """memory.csv of a curve that grows by `slope` bytes a step and wanders, in bytes a step, by `drift`.
+
+    Noise of 2 MiB; the device holds `device` bytes and grows by the same slope.
+    """
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 2 * 2**20, STEPS + 1)
+    noise += np.cumsum(rng.normal(0, drift, STEPS + 1)) if drift else 0.0
+    sizes = [("start", 0, 0.3 * GIB), ("data", 0, 0.4 * GIB), ("model", 0, 0.55 * GIB)]
     for step in range(1, STEPS + 1):
         phase = f"batch {step}" if step <= 3 else "training"
-        rss = GIB * (1.0 - 0.3 * 0.2**step) + slope * step + noise[step]
-        rows.append((2.0 + step, phase, step, int(rss), 0))
-    rows.append((STEPS + 3.0, "threshold", STEPS, int(1.1 * GIB), 0))
-    rows.append((STEPS + 12.0, "end", STEPS, int(0.9 * GIB), 0))
-    _csv(folder / "memory.csv", ["seconds", "phase", "step", "rss_bytes", "device_bytes"], rows)
+        sizes.append((phase, step, GIB * (1.0 - 0.3 * 0.2**step) + slope * step + noise[step]))
+    sizes += [("threshold", STEPS, 1.1 * GIB), ("end", STEPS, 0.9 * GIB)]
+    rows = []
+    for number, (phase, step, rss) in enumerate(sizes):
+        held = device + slope * step if device and step else 0
+        rows.append((number * TOTAL / STEPS, phase, step, int(rss), int(held), int(1.2 * held)))
+    header = ["seconds", "phase", "step", "rss_bytes", "device_bytes", "device_peak_bytes"]
+    _csv(folder / "memory.csv", header, rows)
 
 
-def _stage(name: str, parts: dict[str, float]) -> dict[str, Any]:
+def use_device(root: Path) -> None:
+    """The same run on a GPU."""
+    scan = {"scan": "mamba_ssm 2.3 selective_scan_fn, float32", "device": "cuda"}
+    for stage in ("train", "evaluate"):
+        path = root / f"reports/stages/{stage}.json"
+        edit(path, lambda record: record["implementations"].update(scan))
+        edit(path, lambda record: record["machine"].update(device="A GPU"))
+        edit(path, lambda record: record["limit"].update(device={"bytes": 16 * GIB, "source": "90% of what was free"}))
+        edit(path, lambda record: record["memory"][-1].update(device=GIB, device_peak=2 * GIB))
+    guard = {"kind": "device", "predicted": int(2.1 * GIB), "measured": 2 * GIB, "allowed": 16 * GIB}
+    path = root / "reports/training/metrics.json"
+    edit(path, lambda record: record.update(scan) or record["guard"].update(guard))
+    edit(path, lambda record: record["memory"].update(device_peak=2 * GIB))
+    write_memory(root / "reports/training", slope=0.0, device=GIB)
+    lock(root)
+
+
+def _stage(name: str) -> dict[str, Any]:
+    parts = dict(STAGE_PARTS[name])
+    if name == "train":
+        parts |= {part: parts.get(part, 0.0) + share * TOTAL for part, share in PARTS.items() if part != "rest"}
     total = sum(parts.values()) / 0.985
+    high = 1.1 * GIB if name == "train" else 0.5 * GIB
     memory = [
-        {"phase": phase, "seconds": s, "step": 0, "rss": int(s * 1e8 + 4e8), "device": 0}
-        for s, phase in enumerate("ab")
+        {"phase": phase, "seconds": s, "step": 0, "rss": int(rss), "device": 0, "device_peak": 0}
+        for s, (phase, rss) in enumerate({"start": 0.3 * GIB, "end": high}.items())
     ]
     content = {"stage": name, "seconds": total, "parts": parts | {"rest": 0.015 * total}, "memory": memory}
-    return content | {"implementations": IMPLEMENTATIONS.get(name, {}), "facts": FACTS[name], "machine": MACHINE}
+    content |= {"workers": WORKERS[name]} if name in WORKERS else {}
+    content |= {"implementations": IMPLEMENTATIONS.get(name, {}), "facts": FACTS[name], "machine": MACHINE}
+    return content | {"limit": LIMIT}
 
 
 def _write_training(folder: Path) -> None:
-    names = ["data", "transfer", "forward", "loss_seconds", "backward", "optimizer", "tracking"]
-    header = ["step", "loss", "learning_rate", "gradient_norm", "seconds", *names]
+    names = [name for name in PARTS if name != "rest"]
+    header = ["step", "loss", "learning_rate", "gradient_norm", "seconds"]
+    header += ["loss_seconds" if name == "loss" else name for name in names]
     header += ["validation_loss", "validation_f1", "validation_auc"]
     rng = np.random.default_rng(0)
+    base = [0.1 + 0.6 * np.exp(-step / 40) for step in range(1, STEPS + 1)]
+    losses = [value * rng.uniform(0.8, 1.2) for value in base]
     rows = []
-    for step in range(1, STEPS + 1):
-        base = 0.1 + 0.6 * np.exp(-step / 40)
-        row: list[object] = [
-            step,
-            base * rng.uniform(0.8, 1.2),
-            3e-3,
-            0.5,
-            1.0,
-            *(PARTS[n.removesuffix("_seconds")] for n in names),
-        ]
-        validated = [base * 1.1, 1 - base, 1 - base**2] if step % 20 == 0 else ["", "", ""]
-        rows.append(row + validated)
+    for step, (value, loss) in enumerate(zip(base, losses, strict=True), start=1):
+        spent = TOTAL / STEPS
+        row: list[object] = [step, loss, 3e-3, 0.5, spent, *(PARTS[name] * spent for name in names)]
+        # The optimum lies at step 180: what came after it was a little worse.
+        checked = value * 1.1 + 0.02 * max(0, step - 180) / 20
+        rows.append(row + ([checked, 1 - value, 1 - value**2] if step % 20 == 0 else ["", "", ""]))
     _csv(folder / "steps.csv", header, rows)
     write_memory(folder, slope=0.0)
-    best = {"step": STEPS, "loss": 0.12, "f1": 0.93, "auc": 0.98}
-    content = {
-        "parameters": 271745,
-        "scan": "fused kernel",
-        "device": "cpu",
-        "steps": STEPS,
-        "events_seen": STEPS * 8192,
+    _json(folder / "metrics.json", _summary(losses))
+
+
+def _summary(losses: list[float]) -> dict[str, Any]:
+    tenth, events = STEPS // 10, BATCH * WINDOW
+    content: dict[str, Any] = {"parameters": 271745, "scan": SCAN, "device": "cpu", "steps": STEPS}
+    content |= {"events_seen": STEPS * events, "events_per_second": STEPS * events / TOTAL}
+    content |= {"best": {"step": 180, "loss": 0.117, "f1": 0.93, "auc": 0.98}}
+    content |= {"final": {"step": STEPS, "loss": 0.134, "f1": 0.92, "auc": 0.98}}
+    content |= {"train_loss_first": float(np.mean(losses[:tenth])), "train_loss_last": float(np.mean(losses[-tenth:]))}
+    content |= {"seconds": {"total": TOTAL, **{name: share * TOTAL for name, share in PARTS.items()}}}
+    content |= {"memory": {"rss_peak": int(1.1 * GIB), "device_peak": 0}, "interruptions": []}
+    content |= {"loaders": 0, "loader_seconds": 0.0}
+    overhead = {"clock": 5000 * 2e-6, "sampler": 0.2}
+    overhead |= {name: PARTS[name] * TOTAL for name in ("measuring", "tracking")}
+    cost = sum(overhead.values())
+    content |= {"overhead": overhead | {"borders": 5000, "border_seconds": 2e-6, "total": cost, "share": cost / TOTAL}}
+    guard = {"kind": "host", "predicted": int(1.15 * GIB), "measured": int(1.1 * GIB), "allowed": 6 * GIB}
+    content |= {"guard": guard | {"base": int(0.55 * GIB), "bytes_per_event": 310_000.0, "largest_batch": 6}}
+    rate = content["events_per_second"]
+    return content | {"scaling": [{"batch": b, "events_per_second": rate * (1 + 0.02 * b)} for b in (2, 4, 6)]}
+
+
+def _write_index(path: Path) -> None:
+    splits = {"train": range(6), "validation": range(6, 8), "test": range(8, 10)}
+    sequences = {
+        name: [{"name": f"night_{i}", "path": f"night_{i}/events.h5"} for i in of] for name, of in splits.items()
     }
-    content |= {"best": best, "final": best, "train_loss_first": 0.6, "train_loss_last": 0.105}
-    content |= {"seconds": {"total": 190.0, **{name: share * 190 for name, share in PARTS.items()}}}
-    content |= {"events_per_second": STEPS * 8192 / 190, "memory": {"rss_peak": int(1.1 * GIB), "device_peak": 0}}
-    _json(folder / "metrics.json", content)
+    flares = {
+        name: [{"name": f"{i}.png", "flare": f"Compound_Flare/{i}.png"} for i in of] for name, of in splits.items()
+    }
+    content = {"root": "data/sample", "embedded": True, "sequences": sequences, "flares": flares, "skipped": []}
+    _json(path, content)
+
+
+def _previous(root: Path) -> Snapshot:
+    """A run before this one: fewer steps, lower scores, a slower feature kernel."""
+    before = snapshot(Records(root))
+    before["run"] = {"id": "fedcba9876543210fedcba9876543210", "name": "9f8e7d6"}
+    before["params"]["training.steps"] = 100
+    before["scores"] |= {"f1": 0.91, "roc_auc": 0.975}
+    before["seconds"]["featurize"] *= 2
+    before["step"]["forward"] *= 1.25
+    return before
 
 
 def _write_evaluation(folder: Path, shape: tuple[int, int]) -> None:

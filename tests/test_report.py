@@ -8,12 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import edit, write_results
+from made_up import edit, use_device, write_results
 
+from unflare import reporting
 from unflare.reporting import pictures
+from unflare.reporting.advice import RULES
+from unflare.reporting.checks import CHECKS
 from unflare.reporting.document import Cell, Document, Heading, Table, Text, to_html, to_markdown
+from unflare.reporting.judgements import PAST
+from unflare.reporting.pages import SECTIONS
 from unflare.reporting.phrases import LANGUAGES, Phrases
-from unflare.reporting.summary import duration
+from unflare.reporting.summary import STATUSES, duration
+from unflare.reporting.tables import SHARES
 from unflare.reporting.writing import write_report
 
 
@@ -51,19 +57,33 @@ def test_the_page_fetches_nothing_and_runs_nothing(root: Path, language: str) ->
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_numbers_of_the_records_stand_in_the_report(root: Path, language: str) -> None:
+    durations = {"en": ("3 min 10 s", "8 min 14 s"), "zh": ("3 分 10 秒", "8 分 14 秒")}[language]
     for suffix in ("md", "html"):
         text = (root / "reports" / f"report.{language}.{suffix}").read_text()
-        for number in ("271,745", "0.930", "0.981", "96.2%", "0.550", "3 min 10 s", "8 min 09 s", "0123456789abcdef"):
+        for number in ("271,745", "0.930", "0.981", "96.2%", "0.550", "0123456789abcdef", *durations):
             assert number in text, number
 
 
 def test_languages_have_the_same_phrases_with_the_same_blanks() -> None:
     first, *others = (Phrases(language) for language in LANGUAGES)
     for other in others:
-        assert other.keys() == first.keys()
-        for group, name in sorted(first.keys()):
+        assert other.phrases == first.phrases
+        for group, name in sorted(first.phrases):
             blanks = [sorted(re.findall(r"{(\w+)", phrases.optional(group, name))) for phrases in (first, other)]
             assert blanks[0] == blanks[1], (group, name)
+
+
+def test_every_phrase_is_said_by_someone() -> None:
+    """Its name stands in the code, or it is that of a check, a rule of advice, a section or a fault of the past."""
+    checks, rules = ({item.__name__ for item in items} for items in (CHECKS, RULES))
+    named = {"findings": checks, "evidence": checks | {"missing", "impossible"}, "past": set(PAST)}
+    named |= {"advice": rules, "because": rules, "looked": rules, "sections": set(SECTIONS)}
+    named["remarks"] = {f"{check}_{status}" for check in checks for status in STATUSES}
+    words = {"methods", "components", "kinds", "sources"}  # for what records may hold
+    code = "\n".join(path.read_text() for path in Path(reporting.__file__).parent.rglob("*.py"))
+    literals = set(re.findall(r'"(\w+)"', code)) | {f"{share}_means" for share in SHARES}
+    for group, name in sorted(Phrases("en").phrases):
+        assert group in words or name in named.get(group, literals), f"{group}.{name} is said by nobody"
 
 
 def test_languages_have_the_same_structure(root: Path) -> None:
@@ -92,9 +112,10 @@ def test_a_planted_problem_stands_among_the_problems(tmp_path: Path) -> None:
     edit(write_results(tmp_path) / "reports/training/metrics.json", lambda content: content.update(parameters=1))
     write_report(tmp_path)
     text = (tmp_path / "reports/report.en.md").read_text()
-    problems = text[text.index("## Remaining problems") : text.index("## Verified")]
+    problems = text[text.index("## Remaining problems") : text.index("## Advice")]
     assert "[PROBLEM] **Parameter count as configured**" in problems
-    assert "1 failed" in text
+    assert "2 failed" in text  # and the file is no longer the one that the stage left
+    assert text.count("> **Not to be trusted: the records refute “All records are of this run”, “Parameter count") == 2
 
 
 def test_a_run_cut_short_gives_a_report_that_names_what_is_missing(tmp_path: Path) -> None:
@@ -106,6 +127,33 @@ def test_a_run_cut_short_gives_a_report_that_names_what_is_missing(tmp_path: Pat
     results = text[text.index("## Results") : text.index("## Remaining problems")]
     assert "No record: `reports/evaluation/metrics.json`" in results
     assert not (tmp_path / "reports/figures/loss.svg").exists()
+
+
+def test_a_record_that_cannot_be_true_is_named_where_it_would_have_stood(tmp_path: Path) -> None:
+    edit(
+        write_results(tmp_path) / "reports/training/metrics.json", lambda content: content["seconds"].update(forward=-1)
+    )
+    write_report(tmp_path)
+    text = (tmp_path / "reports/report.en.md").read_text()
+    performance = text[text.index("## Performance") : text.index("## Memory")]
+    assert "This record cannot be true: `reports/training/metrics.json: seconds.forward: -1`" in performance
+    assert "**Stages, from the start of the process to its end**" in performance  # the rest of the section stands
+
+
+def test_a_first_run_says_why_there_is_nothing_to_compare_with(tmp_path: Path) -> None:
+    path = write_results(tmp_path) / "reports/previous.json"
+    path.write_text('{"none": "it is the first in the store"}')
+    write_report(tmp_path)
+    assert "No comparison: it is the first in the store." in (tmp_path / "reports/report.en.md").read_text()
+
+
+def test_on_a_device_the_report_has_its_memory(tmp_path: Path) -> None:
+    use_device(write_results(tmp_path))
+    write_report(tmp_path)
+    text = (tmp_path / "reports/report.en.md").read_text()
+    assert "host · growth | device · start | device · peak | device · growth" in text
+    assert "| `train` | device | 2.00 | 16.00 | 12.5% |" in text
+    assert ">device</text>" in (tmp_path / "reports/figures/memory.svg").read_text()
 
 
 def test_markup_in_a_record_is_shown_and_not_obeyed(tmp_path: Path) -> None:
@@ -135,7 +183,8 @@ def test_a_picture_shows_what_was_kept_and_where_it_errs() -> None:
 
 
 def test_durations() -> None:
-    assert [duration(s) for s in (0.04, 59.9, 245.2, 7620)] == ["0.0 s", "59.9 s", "4 min 05 s", "2 h 07 min"]
+    said = [duration(seconds, Phrases("en")) for seconds in (0.04, 59.9, 59.97, 245.2, 7620)]
+    assert said == ["0.0 s", "59.9 s", "1 min 00 s", "4 min 05 s", "2 h 07 min"]
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium")

@@ -37,11 +37,12 @@ class Tiles:
 
 @dataclass(frozen=True)
 class Cell:
-    """Text of a table's cell; `share` (0..1) draws a bar beside it, `strong` sets it off."""
+    """Text of a table's cell; `share` (0..1) draws a bar beside it, `strong` sets it off, a `status` colors it."""
 
     text: str
     share: float | None = None
     strong: bool = False
+    status: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,15 @@ class Checks:
     checks: Sequence[Check]
 
 
-Block: TypeAlias = Heading | Text | Tiles | Table | Figure | Checks
+@dataclass(frozen=True)
+class Conclusion:
+    """What it all comes to, set off from the text; `status` colors it."""
+
+    status: str
+    text: str
+
+
+Block: TypeAlias = Heading | Text | Tiles | Table | Figure | Checks | Conclusion
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ class Document:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-MARKS = {"verified": "[x]", "warning": "[!]", "problem": "[PROBLEM]", "not_run": "[ ]"}
+MARKS = {"verified": "[x]", "warning": "[!]", "problem": "[PROBLEM]", "not_run": "[ ]", "advice": "[>]"}
 
 
 def to_markdown(document: Document) -> str:
@@ -118,6 +127,8 @@ def _markdown(block: Block, folder: Path) -> str:
             return f"## {text}"
         case Text(text=text):
             return text
+        case Conclusion(text=text):
+            return f"> **{text}**"
         case Tiles(tiles=tiles):
             return "\n".join(f"- **{label}: {value}** ({remark})" for label, value, remark in tiles)
         case Table():

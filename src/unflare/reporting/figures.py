@@ -1,45 +1,18 @@
-"""Drawings of the report, SVG. Labels are symbols, units and identifiers of result files: one figure for all languages.
+"""Drawings of the report, SVG. Labels are symbols, units and identifiers of result files, for all languages alike."""
 
-INK, MUTED, LINE and PAPER are placeholders: the HTML report puts its own colors there.
-"""
-
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from unflare.events.stream import Array
-from unflare.reporting.colors import BLUE, GOLD, GREEN, INK, LINE, MUTED, ORANGE, PAPER, PURPLE, RED
-from unflare.reporting.records import STAGES, Records
+from unflare.reporting.colors import BLUE, GREEN, MUTED, ORANGE
+from unflare.reporting.drawing import COLORS, bars, drawing, grouped_bars, stacked_bars
+from unflare.reporting.records import Missing, Records, stage_file
 
-COLORS = (BLUE, ORANGE, GREEN, PURPLE, RED, GOLD)
-STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "unflare",  # the same figure gives the same bytes
-    "font.size": 10,
-    "text.color": INK,
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": INK,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "grid.color": LINE,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-    "axes.facecolor": "none",
-    "figure.facecolor": PAPER,
-    "savefig.facecolor": PAPER,
-}
+GIB = 2**30
+BLIND = {"keep_all": "--", "drop_all": ":", "oracle": "-."}  # methods that do not look at the events, and their lines
 
 
 def loss(records: Records, path: Path) -> None:
@@ -47,7 +20,7 @@ def loss(records: Records, path: Path) -> None:
     file = "reports/training/steps.csv"
     columns = ("step", "loss", "validation_loss", "validation_f1", "validation_auc")
     step, train, *validation = (_floats(records.column(file, name)) for name in columns)
-    with _drawing(path, columns=2) as (left, right):
+    with drawing(path, columns=2) as (left, right):
         left.plot(step, train, color=BLUE, alpha=0.3, linewidth=0.8)
         left.plot(step, _smooth(train), color=BLUE, linewidth=1.8, label="train")
         for axes, values, label, color in (
@@ -66,15 +39,19 @@ def loss(records: Records, path: Path) -> None:
 def memory(records: Records, path: Path) -> None:
     """Memory of the training. Left: peak of each phase. Right: over time, with a line where a phase begins."""
     file = "reports/training/memory.csv"
-    phases = [row["phase"] for row in records.at(file)]
+    phases = [row["phase"] for row in records.rows(file)]
     seconds, rss, device = (_floats(records.column(file, name)) for name in ("seconds", "rss_bytes", "device_bytes"))
-    kinds = [(rss / 2**30, "RSS", BLUE), *([(device / 2**30, "GPU", ORANGE)] if device.any() else [])]
-    with _drawing(path, columns=2) as (left, right):
-        peaks = {name: max(v for v, p in zip(kinds[0][0], phases, strict=True) if p == name) for name in phases}
-        _bars(left, list(peaks.items()), "GiB", BLUE, "{:.2f}")
-        for gibibytes, label, color in kinds:
-            right.fill_between(seconds, gibibytes, color=color, alpha=0.14, linewidth=0)
-            right.plot(seconds, gibibytes, color=color, label=label, linewidth=1.4)
+    curves = {"host": rss / GIB} | ({"device": device / GIB} if device.any() else {})
+    names = list(dict.fromkeys(phases))
+    peaks = {
+        kind: [max(v for v, p in zip(values, phases, strict=True) if p == name) for name in names]
+        for kind, values in curves.items()
+    }
+    with drawing(path, columns=2, height=0.9 + 0.32 * len(names)) as (left, right):
+        grouped_bars(left, names, peaks, "GiB", "{:.2f}")
+        for color, (kind, values) in zip(COLORS, curves.items(), strict=False):
+            right.fill_between(seconds, values, color=color, alpha=0.14, linewidth=0)
+            right.plot(seconds, values, color=color, label=kind, linewidth=1.4)
         for _, rows in groupby(range(len(phases)), key=phases.__getitem__):
             right.axvline(seconds[next(rows)], color=MUTED, linewidth=0.7, linestyle=":")
         right.set(xlabel="s", ylabel="GiB", ylim=(0, None), xlim=(0, seconds[-1]))
@@ -82,57 +59,43 @@ def memory(records: Records, path: Path) -> None:
 
 
 def timing(records: Records, path: Path) -> None:
-    """Left: wall seconds of the stages. Right: where the training's time went, in percent."""
-    stages = [
-        (name, records.number(f"reports/stages/{name}.json", "seconds")) for name in STAGES if _ran(records, name)
-    ]
-    seconds = dict(records.training("seconds"))
-    total = seconds.pop("total")
-    parts = sorted(seconds.items(), key=lambda part: -part[1])
-    with _drawing(path, columns=2) as (left, right):
-        _bars(left, stages, "s", BLUE, "{:.1f}")
-        _bars(right, [(name, 100 * value / total) for name, value in parts], "%", GREEN, "{:.1f}")
+    """Left: wall seconds of the stages, start-up and what is in no part set apart. Right: a step, by component."""
+    stages = {stage: records.numbers(stage_file(stage), "parts") for stage in records.stages()}
+    if not stages:
+        raise Missing("reports/stages")
+    walls = {stage: records.number(stage_file(stage), "seconds") for stage in stages}
+    start = [parts.get("start-up", 0.0) for parts in stages.values()]
+    named = [sum(v for part, v in parts.items() if part not in {"start-up", "rest"}) for parts in stages.values()]
+    rest = [max(0.0, wall - a - b) for wall, a, b in zip(walls.values(), start, named, strict=True)]
+    steps, seconds = records.trained("steps", low=1), records.numbers("reports/training/metrics.json", "seconds")
+    parts = sorted(
+        ((part, max(0.0, value)) for part, value in seconds.items() if part != "total"), key=lambda item: -item[1]
+    )
+    with drawing(path, columns=2, height=0.9 + 0.28 * len(parts)) as (left, right):
+        split = {"start-up": start, "parts": named, "rest": rest}
+        stacked_bars(left, list(stages), split, "s", "{:.1f}", (ORANGE, BLUE, MUTED))
+        left.legend(loc="lower right", ncols=3, bbox_to_anchor=(1, 1), borderaxespad=0.2, handlelength=1)
+        bars(right, [(name, 1000 * value / steps) for name, value in parts], "ms", GREEN, "{:.2f}")
 
 
 def precision_recall(records: Records, path: Path) -> None:
-    """Precision over recall of every method that gives a score."""
-    rows = records.at("reports/evaluation/curves.csv")
-    with _drawing(path, columns=2) as (left, right):
-        for color, (method, points) in zip(COLORS * 4, groupby(rows, key=lambda row: row["method"]), strict=False):
+    """Precision over recall, and recall over false positive rate, of every method; gray are those that do not look."""
+    rows = records.rows("reports/evaluation/curves.csv")
+    others = iter(COLORS[1:] * 4)
+    with drawing(path, columns=2, height=3.9) as (left, right):
+        for method, points in groupby(rows, key=lambda row: row["method"]):
             values = np.array(
                 [[float(p[c] or "nan") for c in ("recall", "precision", "false_positive_rate")] for p in points]
             )
-            width = 2.2 if method == "unflare" else 1.2
-            marker = "o" if len(values) < 4 else ""
-            left.plot(values[:, 0], values[:, 1], color=color, label=method, linewidth=width, marker=marker)
-            right.plot(values[:, 2], values[:, 0], color=color, linewidth=width, marker=marker)
+            color = BLUE if method == "unflare" else MUTED if method in BLIND else next(others)
+            width, dashes = 2.2 if method == "unflare" else 1.2, BLIND.get(method, "-")
+            for axes, x, y in ((left, 0, 1), (right, 2, 0)):
+                marker = "o" if len(values) < 4 else ""
+                axes.plot(values[:, x], values[:, y], dashes, color=color, linewidth=width, marker=marker, label=method)
         left.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.02))
         right.set(xlabel="false positive rate", ylabel="recall", xlim=(-0.01, 1), ylim=(0, 1.02))
-        right.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
-        left.legend()
-
-
-@contextmanager
-def _drawing(path: Path, columns: int) -> Iterator[list[Axes]]:
-    """Axes side by side; written to `path` at the end."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(10, 3.4), layout="constrained")
-        yield list(figure.subplots(1, columns, squeeze=False)[0])
-        figure.savefig(path, metadata={"Date": None})
-
-
-def _bars(axes: Axes, rows: Sequence[tuple[str, float]], unit: str, color: str, form: str) -> None:
-    names, values = zip(*rows, strict=True)
-    bars = axes.barh(names, values, color=color, height=0.62)
-    axes.bar_label(bars, [form.format(value) for value in values], padding=4, color=INK, fontsize=9)
-    axes.invert_yaxis()
-    axes.grid(visible=False, axis="y")
-    axes.set(xlabel=unit, xlim=(0, 1.14 * max(values)))
-    axes.tick_params(axis="y", length=0)
-
-
-def _ran(records: Records, stage: str) -> bool:
-    return records.has(f"reports/stages/{stage}.json", "seconds")
+        handles, names = left.get_legend_handles_labels()
+        left.figure.legend(handles, names, loc="outside upper left", ncols=8, fontsize=9, handlelength=1.6)
 
 
 def _floats(values: Sequence[float | None]) -> Array:

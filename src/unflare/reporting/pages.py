@@ -5,18 +5,28 @@ from pathlib import Path
 
 from unflare.reporting import tables
 from unflare.reporting.comparison import flat
+from unflare.reporting.differences import previous
 from unflare.reporting.document import Block, Document, Figure, Heading, Text
+from unflare.reporting.judgements import advice, checks, guarded, problems
+from unflare.reporting.performance import figure, memory, safety, time
 from unflare.reporting.phrases import Phrases
-from unflare.reporting.records import Missing, Records
-from unflare.reporting.summary import STATUSES, Material, Section, check_list, headline, or_missing, summary
+from unflare.reporting.records import STAGES, Missing, Records
+from unflare.reporting.summary import (
+    STATUSES,
+    Material,
+    Section,
+    conclusion,
+    headline,
+    or_missing,
+    summary,
+)
 
 
 def report(material: Material, say: Phrases, folder: Path) -> Document:
     """The report in the language of `say`, to be written into `folder`. A section without its records says so."""
-    blocks: list[Block] = []
+    blocks: list[Block] = [*conclusion(material, say), *or_missing(headline, material, say)]
     for name, section in SECTIONS.items():
-        if section is not headline:
-            blocks.append(Heading(say("sections", name), anchor=name))
+        blocks.append(Heading(say("sections", name), anchor=name))
         blocks.extend(or_missing(section, material, say))
     tally = [(status, sum(finding.status == status for finding in material.findings)) for status in STATUSES]
     return Document(
@@ -43,41 +53,15 @@ def results(material: Material, say: Phrases) -> Iterator[Block]:
     yield Text(say("results", "intro"))
     yield tables.score_table(material.records, say, "test")
     yield tables.scenario_table(material.records, say)
-    yield from _figure(material, say, "precision_recall", "results", "curves")
+    yield from figure(material, say, "precision_recall", "results", "curves")
     yield tables.score_table(material.records, say, "validation")
-
-
-def checks(material: Material, say: Phrases) -> list[Block]:
-    return [Text(say("checks", "intro")), *check_list(material, say, {"verified"})]
-
-
-def problems(material: Material, say: Phrases) -> list[Block]:
-    return [Text(say("checks", "problems")), *check_list(material, say, {"problem", "warning", "not_run"})]
-
-
-def time(material: Material, say: Phrases) -> Iterator[Block]:
-    yield tables.stage_table(material.records, say)
-    yield from _figure(material, say, "timing", "time", "caption")
-    seconds, rate = material.records.training("seconds"), material.records.training("events_per_second")
-    yield tables.component_table(material.records, say)
-    yield Text(say("time", "throughput", rate=rate, share=seconds["rest"] / seconds["total"]))
-    yield tables.part_table(material.records, say)
-
-
-def memory(material: Material, say: Phrases) -> Iterator[Block]:
-    peaks = material.records.training("memory")
-    device = say("memory", "device", peak=peaks["device_peak"] / tables.GIB) if peaks["device_peak"] else ""
-    yield Text(say("memory", "peak_all", peak=peaks["rss_peak"] / tables.GIB, device=device))
-    yield from _figure(material, say, "memory", "memory", "caption")
-    yield tables.phase_table(material.records, say)
-    yield tables.stage_memory_table(material.records, say)
 
 
 def training(material: Material, say: Phrases) -> Iterator[Block]:
     records = material.records
     first, last = records.training("train_loss_first"), records.training("train_loss_last")
     yield Text(say("training", "best", **records.training("best"), first=first, last=last))
-    yield from _figure(material, say, "loss", "training", "caption")
+    yield from figure(material, say, "loss", "training", "caption")
 
 
 def configuration(material: Material, say: Phrases) -> list[Block]:
@@ -86,42 +70,43 @@ def configuration(material: Material, say: Phrases) -> list[Block]:
 
 
 def provenance(material: Material, say: Phrases) -> Iterator[Block]:
+    """The command that computes the run again, what it ran on, and the hashes of what it made."""
     records = material.records
     yield Text(say("provenance", "intro"))
-    items = dict(records.at("models/run.json"))
-    if "git.commit" in items:
-        yield Text(say("provenance", "again", commit=items["git.commit"]))
-    items |= flat({"machine": records.at("reports/stages/train.json", "machine")})
-    if records.has("dvc.lock"):
-        stages = records.at("dvc.lock", "stages")
-        items |= {
-            f"{out['path']}": out["md5"] for stage in stages.values() for out in stage.get("outs", []) if "md5" in out
-        }
-    yield tables.pair_table([say("provenance", name) for name in ("item", "value")], items)
+    card = dict(records.at("models/run.json"))
+    command = card.pop("reproduce", f"git checkout {card['git.commit']} && dvc repro" if "git.commit" in card else "")
+    if command:
+        yield Text(say("provenance", "again", command=command))
+    header = [say("provenance", name) for name in ("item", "value")]
+    yield tables.pair_table(header, card | flat({"machine": records.at("reports/stages/train.json", "machine")}))
+    made = {
+        out["path"]: out["md5"]
+        for stage, entry in records.at("dvc.lock", "stages").items()
+        for out in entry.get("outs", [])
+        if stage in STAGES and "md5" in out  # the lock's report is the one before this
+    }
+    for name, chosen in (("data", True), ("products", False)):
+        files = {path: digest for path, digest in made.items() if path.startswith("data/") is chosen}
+        yield tables.pair_table([say("provenance", "file"), "MD5"], files, caption=say("provenance", name))
 
 
 SECTIONS: dict[str, Section] = {
-    section.__name__: section
-    for section in (
-        headline,
-        summary,
-        pictures,
-        results,
-        problems,
-        checks,
-        time,
-        memory,
-        training,
-        configuration,
-        provenance,
-    )
+    "summary": summary,
+    "results": results,
+    "problems": problems,
+    "advice": advice,
+    "pictures": pictures,
+    "checks": checks,
+    "guarded": guarded,
+    "time": time,
+    "memory": memory,
+    "safety": safety,
+    "training": training,
+    "previous": previous,
+    "configuration": configuration,
+    "provenance": provenance,
+    "conclusion": conclusion,
 }
-
-
-def _figure(material: Material, say: Phrases, name: str, group: str, caption: str) -> list[Block]:
-    if name not in material.figures:
-        raise Missing(f"reports/figures/{name}.svg")
-    return [Figure(material.figures[name], say(group, caption))]
 
 
 def _facts(records: Records) -> Iterator[tuple[str, str]]:

@@ -1,13 +1,13 @@
-"""What a run came to: headline numbers, a few sentences, and the checks in words."""
+"""What a run came to: headline numbers, a verdict, a few sentences, and the checks in words."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unflare.reporting.document import Block, Check, Checks, Document, Text, Tiles, to_markdown
+from unflare.reporting.document import Block, Check, Checks, Conclusion, Document, Text, Tiles, to_markdown
 from unflare.reporting.findings import Finding
 from unflare.reporting.phrases import Phrases
-from unflare.reporting.records import STAGES, Missing, Records
+from unflare.reporting.records import Impossible, Missing, Records, stage_file
 from unflare.reporting.tables import SHARES, score_text
 
 HEADLINES = ("f1", "roc_auc", "background_kept", "flare_removed")
@@ -33,6 +33,7 @@ def describe(records: Records, findings: Sequence[Finding]) -> str:
     say = Phrases("en")
     tally = ", ".join(f"{sum(f.status == s for f in findings)} {say('status', s)}" for s in STATUSES)
     blocks = [
+        *conclusion(material, say),
         *or_missing(headline, material, say),
         *summary(material, say),
         Text(tally),
@@ -58,29 +59,48 @@ def headline(material: Material, say: Phrases) -> list[Block]:
     return [Tiles(tiles)]
 
 
+def conclusion(material: Material, say: Phrases) -> list[Block]:
+    """Whether the run is to be trusted, by its findings alone; what stands against it is named."""
+    concerns = [finding for finding in material.findings if finding.concerns]
+    problems = [finding for finding in concerns if finding.status == "problem"]
+    verified = sum(finding.status == "verified" for finding in material.findings)
+    status = "problem" if problems else "warning" if concerns else "verified"
+    quoted = (say("conclusion", "quoted", title=say("findings", finding.name)) for finding in problems or concerns)
+    text = say("conclusion", status, named=say("conclusion", "and").join(quoted), verified=verified)
+    return [Conclusion(status, text)]
+
+
 def summary(material: Material, say: Phrases) -> list[Block]:
-    sentences = (_trained, _ahead, _pipeline, _data)
     blocks: list[Block] = []
-    for sentence in sentences:
+    for sentence in (_trained, _ahead, _pipeline, _data):
         try:
             blocks.append(Text(sentence(material.records, say)))
         except Missing as missing:
-            blocks.append(Text(say("page", "no_record", missing=missing)))
+            blocks.append(_no_record(missing, say))
     return blocks
 
 
 def check_list(material: Material, say: Phrases, statuses: set[str]) -> list[Block]:
     found = sorted((f for f in material.findings if f.status in statuses), key=lambda f: STATUSES.index(f.status))
-    lines = [Check(f.status, say("status", f.status), say("findings", f.name), evidence(f, say), f.name) for f in found]
-    return [Checks(lines)] if lines else [Text(say("checks", "none"))]
+    return [Checks([check(finding, say) for finding in found])] if found else [Text(say("checks", "none"))]
+
+
+def check(finding: Finding, say: Phrases) -> Check:
+    title, word = say("findings", finding.name), say("status", finding.status)
+    return Check(finding.status, word, title, evidence(finding, say), finding.name)
 
 
 def evidence(finding: Finding, say: Phrases) -> str:
     """The sentence with the numbers that the check looked at."""
-    if finding.status == "not_run":
-        return say("evidence", "not_run", **finding.values)
+    for kind in ("missing", "impossible"):
+        if kind in finding.values:
+            return say("evidence", kind, **finding.values)
+    if "reason" in finding.values:
+        return say("reasons", finding.values["reason"], **finding.values)
+    words = {"kind": "kinds", "source": "sources"}
+    values = {key: say.word(words[key], value) if key in words else value for key, value in finding.values.items()}
     remark = say.optional("remarks", f"{finding.name}_{finding.status}")
-    return " ".join(filter(None, (say("evidence", finding.name, **finding.values), remark)))
+    return say.joined(filter(None, (say("evidence", finding.name, **values), remark)))
 
 
 def or_missing(section: Section, material: Material, say: Phrases) -> Iterator[Block]:
@@ -88,15 +108,23 @@ def or_missing(section: Section, material: Material, say: Phrases) -> Iterator[B
     try:
         yield from section(material, say)
     except Missing as missing:
-        yield Text(say("page", "no_record", missing=missing))
+        yield _no_record(missing, say)
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float, say: Phrases) -> str:
     """12.3 s, 4 min 05 s, 2 h 07 min."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
+    if seconds < 59.95:
+        return say("duration", "seconds", seconds=seconds)
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+    if minutes < 60:
+        return say("duration", "minutes", minutes=minutes, seconds=rest)
+    return say("duration", "hours", hours=minutes // 60, minutes=minutes % 60)
+
+
+def _no_record(missing: Missing, say: Phrases) -> Text:
+    if isinstance(missing, Impossible):
+        return Text(say("evidence", "impossible", impossible=missing))
+    return Text(say("page", "no_record", missing=missing))
 
 
 def _rivals(methods: Mapping[str, Mapping[str, float | None]], score: str) -> list[tuple[float, str]]:
@@ -114,7 +142,7 @@ def _trained(records: Records, say: Phrases) -> str:
         steps=records.training("steps"),
         events=records.training("events_seen"),
         scenes=records.facts("synthesize", "scenes", "train"),
-        time=duration(records.training("seconds", "total")),
+        time=duration(records.trained("seconds", "total"), say),
         device=records.training("device"),
     )
 
@@ -132,12 +160,11 @@ def _ahead(records: Records, say: Phrases) -> str:
 
 
 def _pipeline(records: Records, say: Phrases) -> str:
-    names = [name for name in STAGES if records.has(f"reports/stages/{name}.json", "seconds")]
-    if not names:
+    seconds = {name: records.number(stage_file(name), "seconds", low=0) for name in records.stages()}
+    if not seconds:
         raise Missing("reports/stages")
-    seconds = {name: records.number(f"reports/stages/{name}.json", "seconds") for name in names}
-    longest = max(names, key=lambda name: seconds[name])
-    total, stage_time = duration(sum(seconds.values())), duration(seconds[longest])
+    longest = max(seconds, key=lambda name: seconds[name])
+    total, stage_time = duration(sum(seconds.values()), say), duration(seconds[longest], say)
     return say("summary", "pipeline", time=total, stage=f"`{longest}`", stage_time=stage_time)
 
 
