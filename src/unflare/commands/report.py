@@ -19,12 +19,13 @@ def report(
     from unflare.tracking.archive import Archive
     from unflare.tracking.place import place
 
-    folder = output or Path(f"report-{run[:8]}")
+    archive = Archive(place())
+    identity = archive.find(run)
+    folder = output or Path(f"report-{identity[:8]}")
     if folder.exists():
         raise ValueError(f"{folder} is already there; name another place with -o")
-    archive = Archive(place())
     with aside(folder) as temporary, TemporaryDirectory(dir=_made(folder.parent)) as root:
-        archive.records(run, Path(root))
+        archive.records(identity, Path(root))
         write_report(Path(root))
         (Path(root) / "reports").rename(temporary)
     typer.echo(folder / "report.en.html")

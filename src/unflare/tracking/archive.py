@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from unflare.tracking.journal import Outage
 from unflare.tracking.place import Place
-from unflare.tracking.store import EXPERIMENT, find, first_use, one_line
+from unflare.tracking.store import EXPERIMENT, connect, find, first_use, one_line
 
 RECORDED = "unflare.records"  # a tag of pipeline runs with records, which child runs and unfinished ones lack
 
@@ -22,7 +21,7 @@ class Archive:
         if place.database and not place.database.exists():
             raise ValueError(f"no store of runs at {place.database}; `dvc repro` makes it")
         with self._reaching(), first_use(place):
-            self._client = MlflowClient(place.uri, place.uri)
+            self._client = connect(place)
             found = self._client.get_experiment_by_name(EXPERIMENT)
         self._experiment = found.experiment_id if found else ""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
 
 from unflare.tracking.link import flat, git
 
@@ -62,7 +62,7 @@ def _literal(value: object) -> str:
     if isinstance(value, str):
         # Backslashes count as such only before a quote or at the end.
         escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + (r"\'" if found[2] else ""), value)
-        return f"'{escaped}'"
+        return f"'{escaped}'".replace("${", r"\${")  # no reference to another parameter
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, float) and not math.isfinite(value):
@@ -82,9 +82,14 @@ def _lost(folder: Path) -> Iterator[str]:
 def _committed(folder: Path) -> dict[str, Any]:
     """Parameters of the commit; those in use where it has none."""
     text = git(folder, "show", "HEAD:./params.yaml")
-    return dict(yaml.safe_load(text)) if text else _params(folder)
+    return _read(text) if text else _params(folder)
 
 
 def _params(folder: Path) -> dict[str, Any]:
     path = folder / "params.yaml"
-    return dict(yaml.safe_load(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    return _read(path.read_bytes()) if path.exists() else {}
+
+
+def _read(text: bytes) -> dict[str, Any]:
+    """As DVC reads it: to YAML 1.2, `1e-07`, which DVC writes, is a number."""
+    return dict(YAML(typ="safe").load(text))

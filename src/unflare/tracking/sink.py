@@ -79,7 +79,6 @@ class Sink:
 
     def model(self, entry: Entry) -> None:
         """A pyfunc from code and weights; naming the requirements spares MLflow its search for them."""
-        mlflow.set_tracking_uri(self._client.tracking_uri)
         with mlflow.start_run(run_id=self._run):
             mlflow.pyfunc.log_model(
                 name="model",

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
+import mlflow
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -29,7 +30,7 @@ class Store:
         self._sinks: dict[str, Sink] = {}
         try:
             with first_use(place):
-                self._client = MlflowClient(place.uri, place.uri)
+                self._client = connect(place)
                 found = self._client.get_experiment_by_name(EXPERIMENT)
                 self._experiment: str = (
                     found.experiment_id
@@ -87,6 +88,13 @@ def first_use(place: Place) -> AbstractContextManager[object]:
     if place.database is None:
         return nullcontext()
     return FileLock(place.database.with_name(f"{place.database.name}-lock"), timeout=60)
+
+
+def connect(place: Place) -> MlflowClient:
+    """A client; MLflow's own calls (models, their versions) are sent to the same store."""
+    mlflow.set_tracking_uri(place.uri)
+    mlflow.set_registry_uri(place.uri)
+    return MlflowClient(place.uri, place.uri)
 
 
 def find(client: MlflowClient, experiment: str, identity: str) -> str | None:
