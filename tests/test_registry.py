@@ -122,6 +122,18 @@ def test_a_version_serves_the_model_of_its_run(root: Path) -> None:
     assert served.predict([1, 2]) == [1, 2]
 
 
+def test_the_version_of_a_temporary_experiment_is_in_the_store_of_the_root(
+    root: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(root))
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(elsewhere)
+    run = trained(root)
+    reported(run, 0.8)
+    assert holder(root) == run
+    assert not list(elsewhere.iterdir())
+
+
 def test_a_run_without_a_model_has_no_version_and_holds_nothing_up(root: Path) -> None:
     with tracking.run("train") as run:
         run.version({"validation.f1": 0.9, "data.features": "a"}, sound=True)

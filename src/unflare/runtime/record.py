@@ -1,8 +1,6 @@
 """What a stage leaves for the report: time by part, memory by phase, which implementation ran, and its facts."""
 
 import json
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from unflare.runtime import machine
 from unflare.runtime.clock import Clock
+from unflare.runtime.ending import one_sentence
 from unflare.runtime.memory import Memory
 
 if TYPE_CHECKING:
@@ -50,17 +49,12 @@ class Record:
 def stage(path: Path, *, computes: bool = False) -> Iterator[Record]:
     """The record of the stage that `path` is named after; one that computes with a network is told its `device`.
 
-    Bad input ends the stage with its one sentence and exit code 2; UNFLARE_TRACE=1 shows where it was raised.
+    Bad input ends the stage with its one sentence and exit code 2.
     """
-    try:
+    with one_sentence(path.stem):
         record = Record(path.stem, machine.device() if computes else None)
         with record.memory:
             yield record
-    except (ValueError, OSError, ImportError) as error:
-        if os.environ.get("UNFLARE_TRACE"):
-            raise
-        sys.stderr.write(f"{path.stem}: {error}\n")
-        sys.exit(2)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.part")
     aside.write_text(json.dumps(record.content(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
