@@ -43,12 +43,9 @@ def main(reports: Path, models: Path) -> None:
 
 def previous(run: str) -> dict[str, object]:
     """The snapshot of the finished run before this one, for comparison, or why there is none."""
-    from unflare.tracking.archive import Archive
-    from unflare.tracking.place import place
-
     with TemporaryDirectory() as folder:
         try:
-            archive = Archive(place())
+            archive = tracking.read()
             earlier = archive.finished(1, before=run)
             if not earlier:
                 return {"none": "it is the first finished run in the store"}

@@ -77,6 +77,21 @@ def test_the_report_stage_looks_at_the_finished_run_before(root: Path) -> None:
 
 
 @pytest.mark.slow
+def test_runs_are_compared_the_last_ones_or_those_that_are_named(root: Path) -> None:
+    runs = [a_reported_run(root, seed) for seed in (1, 2, 3)]
+    without_products(root)
+    done = unflare(root, "compare")
+    assert (done.returncode, done.stdout) == (0, "reports/compare/compare.html\n"), done.stderr
+    table = (root / "reports" / "compare" / "compare.md").read_text()
+    assert [run in table for run in runs] == [True, True, True]
+    assert table.index(runs[0]) < table.index(runs[2])  # the oldest first
+    assert unflare(root, "compare", runs[2], runs[1], "-o", "two").returncode == 0
+    table = (root / "two" / "compare.md").read_text()
+    assert [run in table for run in runs] == [False, True, True]
+    assert "seed" in table
+
+
+@pytest.mark.slow
 def test_a_report_in_an_outage_says_why_nothing_is_compared(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     a_reported_run(root)

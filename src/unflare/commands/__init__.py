@@ -5,6 +5,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
+from unflare.commands.compare import compare
 from unflare.commands.report import report
 from unflare.commands.reproduce import reproduce
 from unflare.runtime.ending import one_sentence
@@ -12,6 +13,8 @@ from unflare.runtime.ending import one_sentence
 EXAMPLES = """Examples, with the id of a run from `mlflow ui` or models/run.json:
 
 * unflare report RUN_ID -o july: the run's report, from the store alone
+
+* unflare compare: the last ten finished runs
 
 * unflare reproduce RUN_ID: the commands that make the run again
 
@@ -24,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (report, reproduce):
+for command in (report, compare, reproduce):
     app.command()(command)
 
 

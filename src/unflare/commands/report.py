@@ -14,12 +14,11 @@ def report(
     ] = None,
 ) -> None:
     """Rebuild the report of any run from its records in the store."""
+    from unflare import tracking
     from unflare.events import aside
     from unflare.reporting.writing import write_report
-    from unflare.tracking.archive import Archive
-    from unflare.tracking.place import place
 
-    archive = Archive(place())
+    archive = tracking.read()
     identity = archive.find(run)
     folder = output or Path(f"report-{identity[:8]}")
     if folder.exists():

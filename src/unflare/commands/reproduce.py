@@ -14,12 +14,11 @@ def reproduce(
     ] = None,
 ) -> None:
     """Print the commands that make a run again: commit, changed code, parameters, device."""
+    from unflare import tracking
     from unflare.events import aside
-    from unflare.tracking.archive import Archive
-    from unflare.tracking.place import place
     from unflare.tracking.reproduce import PATCH
 
-    archive = Archive(place())
+    archive = tracking.read()
     if patch:
         with aside(patch) as temporary, TemporaryDirectory() as folder:
             temporary.write_bytes(archive.file(run, PATCH, Path(folder)).read_bytes())

@@ -1,4 +1,4 @@
-"""What is in the store, for reading: runs with their records. Takes seconds to import, as MLflow does."""
+"""What is in the store, for reading: runs with their records. Open with `tracking.read`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
