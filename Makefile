@@ -4,7 +4,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: setup setup-gpu repro test lint ui report clean
+.PHONY: setup setup-gpu repro test lint ui report compare clean
 
 setup: $(VENV)/.ready
 
@@ -37,11 +37,19 @@ test: lint
 ui: setup
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} --host 127.0.0.1 --port $${PORT:-5000} --workers 1
 
+# RUN=<id> rebuilds the report of any run in the store.
 report:
+ifdef RUN
+	@unflare report $(RUN)
+else
 	@test -f reports/report.en.html || { echo "make report: reports/report.en.html is not there yet; make repro writes it" >&2; exit 2; }
 	@echo "The report: $(CURDIR)/reports/report.en.html"
 	@if [ -t 1 ] && command -v xdg-open >/dev/null && [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then xdg-open reports/report.en.html; fi
+endif
+
+compare: setup
+	@unflare compare $(RUNS)
 
 # Products only; the environment, raw data and the record of experiments stay.
 clean:
-	rm -rf data/sample data/index.json data/scenes data/features models reports/stages reports/training reports/evaluation reports/figures reports/report.*
+	rm -rf data/sample data/index.json data/scenes data/features models reports/stages reports/training reports/evaluation reports/figures reports/previous.json reports/compare reports/report.*

@@ -47,9 +47,20 @@ def main(scenes: Path, models: Path, report: Path, record_path: Path) -> None:
         with record.clock("tracking"):
             run.metrics({f"evaluation/{name}": value for name, value in tables["test"]["unflare"]["overall"].items()})
             run.artifact(report / "metrics.json", "evaluation")
+            for name, scenarios in tables["test"].items():
+                run.child(name, {"method": name, "threshold": thresholds[name]}, named(scenarios))
             stack.close()
         for name, rows in tables["test"].items():
             print(f"{name:10}" + "".join(f"  {key} {rows['overall'][key] or 0:.3f}" for key in ("f1", "roc_auc")))
+
+
+def named(scenarios: results.Scenarios) -> dict[str, float | None]:
+    """evaluation/<score> over all test scenes, evaluation/<scenario>/<score> over those of a scenario."""
+    return {
+        f"evaluation/{score}" if scenario == "overall" else f"evaluation/{scenario}/{score}": value
+        for scenario, scores in scenarios.items()
+        for score, value in scores.items()
+    }
 
 
 if __name__ == "__main__":

@@ -4,32 +4,59 @@ import json
 import sys
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from unflare import tracking
-from unflare.reporting.findings import Finding
+from unflare.reporting.comparison import snapshot
 from unflare.reporting.records import Records
-from unflare.reporting.summary import describe
+from unflare.reporting.summary import STATUSES, describe
 from unflare.reporting.writing import write_report
+from unflare.tracking.link import lock_tags
+
+VALIDATION_F1 = ("reports/evaluation/metrics.json", "splits", "validation", "unflare", "overall", "f1")
 
 
 def main(reports: Path, models: Path) -> None:
     root = reports.parent
-    findings = write_report(root)
     card = json.loads((models / "run.json").read_text(encoding="utf-8"))
     with tracking.run("report", resume=card["id"]) as run:
-        run.describe(describe(Records(root), findings))
+        (reports / "previous.json").write_text(json.dumps(previous(run.id), indent=1, sort_keys=True) + "\n")
+        findings = write_report(root)
+        records, counts = Records(root), Counter(str(finding.status) for finding in findings)
+        way = f"\n\n```sh\n{card['reproduce']}\n```" if "reproduce" in card else ""
+        run.describe(describe(records, findings) + way)
         run.tags({f"finding.{finding.name}": finding.status for finding in findings})
-        run.metrics({f"findings/{status}": count for status, count in tally(findings).items()})
+        run.metrics({f"findings/{status}": counts[status] for status in STATUSES})
+        run.records(root, records.files())
         for path in sorted(reports.glob("report.*")):
             run.artifact(path, "report")
         run.artifact(reports / "findings.json", "report")
         run.artifact(reports / "figures", "report/figures")
-    print(f"report: {', '.join(f'{count} {status}' for status, count in tally(findings).items())}")
+        if records.has(*VALIDATION_F1):
+            tags = {"validation.f1": records.number(*VALIDATION_F1), "git.revision": card.get("git.revision", "none")}
+            tags |= {"data.features": lock_tags(root, before="report").get("dvc.featurize.data/features", "none")}
+            tags |= {"findings": tally(counts)}
+            run.version(tags, sound=not counts["problem"])
+    print(f"report: {tally(counts)}")
     print(f"report: {reports / 'report.en.html'}")
 
 
-def tally(findings: list[Finding]) -> Counter[str]:
-    return Counter(finding.status for finding in findings)
+def previous(run: str) -> dict[str, object]:
+    """The snapshot of the finished run before this one, for comparison, or why there is none."""
+    with TemporaryDirectory() as folder:
+        try:
+            archive = tracking.read()
+            earlier = archive.finished(1, before=run)
+            if not earlier:
+                return {"none": "it is the first finished run in the store"}
+            archive.records(earlier[0], Path(folder))
+        except (OSError, ValueError) as error:
+            return {"none": str(error)}
+        return {**snapshot(Records(Path(folder)))}
+
+
+def tally(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in counts.items())
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ SOURCE = ROOT / "src" / "unflare"
 STAGES: dict[str, dict] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 LAYERS = ["events", "synthesis", "features", "network", "training", "inference", "evaluation", "reporting"]
 PLUMBING = {"params", "runtime", "tracking"}  # changes how a stage runs, never what it computes
+TOP = {"commands", "__main__"}  # the command line may import everything, and nothing of ours imports it
 LEAVES = {"scores"}  # imports nothing of ours
 STRANGERS = {("synthesis", "features"), ("features", "synthesis"), ("network", "features"), ("network", "events")}
 
@@ -68,8 +71,21 @@ def test_plumbing_imports_nothing_of_ours(part: str) -> None:
     assert imports(part) <= PLUMBING
 
 
-def test_only_stages_import_tracking() -> None:
+def test_only_stages_and_the_command_line_import_tracking() -> None:
     assert not [layer for layer in LAYERS if "tracking" in imports(layer)]
+
+
+def test_nothing_imports_the_command_line() -> None:
+    parts = {path.stem for path in SOURCE.iterdir() if path.is_dir() or path.suffix == ".py"} - TOP - {"__pycache__"}
+    assert {*LAYERS, *PLUMBING, *LEAVES} == parts - {"__init__", "py"}
+    assert not [part for part in parts if imports(part) & TOP]
+
+
+def test_the_command_line_imports_nothing_slow_before_a_command_runs() -> None:
+    code = "import sys, unflare.commands; print(*{name.split('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "typer" in loaded
+    assert not {"torch", "mlflow", "numba", "numpy", "h5py", "cv2", "matplotlib"} & set(loaded)
 
 
 def test_every_parameter_is_read_and_every_section_has_a_stage() -> None:

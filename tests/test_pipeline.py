@@ -91,7 +91,9 @@ def test_the_run_is_in_the_store_with_a_model_that_predicts(finished: Path) -> N
         "import mlflow, numpy as np, sys\n"
         "mlflow.set_tracking_uri('sqlite:///mlflow.db')\n"
         "runs = mlflow.search_runs(search_all_experiments=True)\n"
-        "assert list(runs.run_id) == [sys.argv[1]], list(runs.run_id)\n"
+        "children = runs['tags.mlflow.parentRunId'] == sys.argv[1]\n"
+        "assert list(runs.run_id[~children]) == [sys.argv[1]], list(runs.run_id)\n"
+        "assert {'unflare', 'baf', 'keep_all', 'oracle'} <= set(runs['params.method'][children])\n"
         "run = mlflow.get_run(sys.argv[1])\n"
         "assert run.info.status == 'FINISHED', run.info.status\n"
         "assert run.data.params['network.d_state'] == '40'\n"
@@ -111,6 +113,30 @@ def test_the_same_seed_trains_the_same_weights(finished: Path) -> None:
     arguments = ("data/features", "again", "again/reports", "again/train.json", "again/checkpoints")
     run(finished, sys.executable, "stages/train.py", *arguments)
     assert (finished / "again" / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_temporary_experiment_is_a_run_in_the_same_store(finished: Path) -> None:
+    """It works in a folder of its own, which DVC removes; the run, its files and its model must outlive that."""
+    git = ("git", "-c", "user.name=t", "-c", "user.email=t@t")
+    run(finished, *git, "add", ".")
+    run(finished, *git, "commit", "-qm", "run")
+    run(finished, "dvc", "exp", "run", "--temp", "--name", "fewer", "-S", "training.steps=15")
+    script = (
+        "import mlflow, sys\n"
+        "from pathlib import Path\n"
+        "mlflow.set_tracking_uri('sqlite:///mlflow.db')\n"
+        "query = dict(search_all_experiments=True, output_format='list')\n"
+        "(run,) = mlflow.search_runs(filter_string=\"tags.`dvc.experiment` = 'fewer'\", **query)\n"
+        "assert run.info.status == 'FINISHED', run.info.status\n"
+        "assert run.data.params['training.steps'] == '15'\n"
+        "assert Path('mlruns', run.info.run_id, 'artifacts', 'records', 'params.yaml').exists()\n"
+        "assert Path('mlruns', run.info.run_id, 'artifacts', 'report', 'report.en.html').exists()\n"
+        "(version,) = mlflow.search_model_versions(filter_string=f\"run_id='{run.info.run_id}'\")\n"
+        "mlflow.pyfunc.load_model(f'models:/{version.name}/{version.version}')\n"
+    )
+    run(finished, sys.executable, "-c", script)
+    assert not list((finished / ".unflare" / "journal").iterdir())
 
 
 def a_sequence(root: Path, name: str, rng: np.random.Generator) -> Path:

@@ -1,53 +1,19 @@
 """Tracking: what a run says arrives in the store, once, whatever happens in between; and never stops a computation."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from conftest import files, stored
 
 from unflare import tracking
 from unflare.tracking import link
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty SQLite store: copying it is 40 times faster than making one."""
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    from mlflow import MlflowClient
-
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
-@pytest.fixture
-def root(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    shutil.copy(migrated, tmp_path / "mlflow.db")
-    monkeypatch.chdir(tmp_path)
-    for name in ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path
-
-
-def stored(root: Path, run: str) -> Any:  # noqa: ANN401 (MLflow's own type, imported where used)
-    from mlflow import MlflowClient
-
-    return MlflowClient(f"sqlite:///{root / 'mlflow.db'}").get_run(run)
-
-
-def files(root: Path, run: str, folder: str = "") -> set[str]:
-    from mlflow import MlflowClient
-
-    return {file.path for file in MlflowClient(f"sqlite:///{root / 'mlflow.db'}").list_artifacts(run, folder)}
 
 
 def test_what_a_run_says_is_in_the_store(root: Path) -> None:
@@ -83,7 +49,7 @@ def test_stages_add_to_one_run(root: Path) -> None:
 
 
 def test_metrics_are_means_over_periods() -> None:
-    from unflare.tracking.store import means
+    from unflare.tracking.sink import means
 
     entries = [{"time": 10 + 0.01 * i, "step": i, "values": {"loss": float(i)}} for i in range(500)]  # 5 seconds
     points = list(means(entries, period=2.0))
@@ -208,11 +174,18 @@ def test_lock_tags_are_those_of_the_stages_before(tmp_path: Path) -> None:
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {name: {} for name in stages}}, sort_keys=False))
     outs = {name: {"outs": [{"path": f"out/{name}", "md5": name * 2}]} for name in stages}
     (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"stages": outs}))
-    assert link.lock_tags(tmp_path, before="evaluate") == {
-        "dvc.prepare.out/prepare": "prepareprepare",
-        "dvc.train.out/train": "traintrain",
+    before = link.lock_tags(tmp_path, before="evaluate")
+    hashed = before.pop("dvc.lock")
+    assert before == {"dvc.prepare.out/prepare": "prepareprepare", "dvc.train.out/train": "traintrain"}
+    assert set(link.lock_tags(tmp_path, before="report")) == {f"dvc.{name}.out/{name}" for name in stages} | {
+        "dvc.lock"
     }
-    assert set(link.lock_tags(tmp_path, before="report")) == {f"dvc.{name}.out/{name}" for name in stages}
+    outs["evaluate"]["outs"][0]["md5"] = "other"
+    (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"stages": outs}))
+    assert link.lock_tags(tmp_path, before="evaluate")["dvc.lock"] == hashed
+    outs["train"]["cmd"] = "python stages/train.py"
+    (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"stages": outs}))
+    assert link.lock_tags(tmp_path, before="evaluate")["dvc.lock"] != hashed
 
 
 def test_the_revision_tells_changed_code_from_changed_reports(tmp_path: Path) -> None:
@@ -291,10 +264,13 @@ def test_the_report_stage_adds_its_findings_to_the_run_of_the_training(root: Pat
     stage = Path(__file__).parents[1] / "stages" / "report.py"
     command = [sys.executable, str(stage), "reports", "models"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "18 verified" in done.stdout
+    findings = json.loads((root / "reports" / "findings.json").read_text())
+    verified = sum(finding["status"] == "verified" for finding in findings)
+    assert f"{verified} verified" in done.stdout
     found = stored(root, run.id)
     assert found.info.status == "FINISHED"
     assert found.data.tags["finding.parameter_count"] == "verified"
+    assert found.data.metrics["findings/verified"] == verified > 10
     assert "F1: 0.930" in found.data.tags["mlflow.note.content"]
     names = {f"report/report.{language}.{suffix}" for language in ("en", "zh") for suffix in ("md", "html")}
     assert files(root, run.id, "report") == names | {"report/findings.json", "report/figures"}

@@ -1,5 +1,17 @@
 """Removes lens flare from event-camera recordings."""
 
-from unflare.events import Events, load, open_recording
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unflare.events import Events, load, open_recording
 
 __all__ = ["Events", "load", "open_recording"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 (whatever is asked for)
+    """Readers of recordings import HDF5, which takes longer than the command line has for its help."""
+    if name not in __all__:
+        raise AttributeError(f"module 'unflare' has no attribute {name!r}")
+    from unflare import events
+
+    return getattr(events, name)

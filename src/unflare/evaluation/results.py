@@ -16,7 +16,8 @@ from unflare.scores import curve
 SLICE = 20_000  # microseconds of a scene that an example shows
 COLUMNS = ("method", "threshold", "precision", "recall", "false_positive_rate")
 
-Tables = dict[str, dict[str, dict[str, dict[str, float | None]]]]  # split, method, scenario, metric
+Scenarios = dict[str, dict[str, float | None]]  # scenario, metric
+Tables = dict[str, dict[str, Scenarios]]  # split, method
 
 
 def tables(splits: Mapping[str, Mapping[str, Judgement]], thresholds: Mapping[str, float]) -> Tables:

@@ -1,7 +1,6 @@
 """What a stage leaves for the report: time by part, memory by phase, which implementation ran, and its facts."""
 
 import json
-import os
 import sys
 import time
 from collections import Counter
@@ -15,7 +14,8 @@ import psutil
 
 from unflare.runtime import machine
 from unflare.runtime.clock import Clock
-from unflare.runtime.limits import Limit, MemoryLimit, device_limit, host_limit
+from unflare.runtime.ending import one_sentence
+from unflare.runtime.limits import Limit, device_limit, host_limit
 from unflare.runtime.memory import Memory
 
 if TYPE_CHECKING:
@@ -74,16 +74,11 @@ def stage(path: Path, *, computes: bool = False) -> Iterator[Record]:
     Bad input, and memory or disk that do not suffice, end the stage with one sentence and exit code 2;
     UNFLARE_TRACE=1 shows where it was raised.
     """
-    try:
+    with one_sentence(path.stem):
         record = Record(path.stem, machine.device() if computes else None)
         with record.memory:
             yield record
         _write(path, record.content())
-    except _refusals() as error:
-        if os.environ.get("UNFLARE_TRACE"):
-            raise
-        sys.stderr.write(f"{path.stem}: {_sentence(error)}\n")
-        sys.exit(2)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
@@ -96,21 +91,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
         aside.unlink(missing_ok=True)
 
 
-def _sentence(error: BaseException) -> str:
-    """Of an error of the system, the file and what is wrong with it; of ours, what it says."""
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
-
-
 def _start_up(name: str) -> float:
     """Seconds since this process began, where it is the stage's own; another's past is not the stage's."""
     own = Path(sys.argv[0]).stem == name
     return max(0.0, time.time() - psutil.Process().create_time()) if own else 0.0
-
-
-def _refusals() -> tuple[type[BaseException], ...]:
-    """What ends a stage with one sentence: bad input, and what numpy and torch raise where memory ends."""
-    torch = sys.modules.get("torch")
-    exhausted = (MemoryError, torch.OutOfMemoryError) if torch else (MemoryError,)
-    return (ValueError, OSError, ImportError, MemoryLimit, *exhausted)

@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,16 +15,17 @@ log = logging.getLogger(__name__)
 Entry: TypeAlias = dict[str, Any]
 
 
-class Outage(Exception):
+class Outage(ConnectionError):
     """The store cannot be reached now; try again later."""
 
 
 class Journal:
     """Entries of one run in order, JSON lines in `<folder>/<run id>.jsonl`; a few microseconds each.
 
-    `pending` are the entries that the store does not have yet, those of an earlier process included.
-    The number of the others stands in `<run id>.sent`. A lock on `<run id>.lock` is held as long as the process lives,
-    so that another process can tell a journal in use from one that was left behind.
+    `pending` are the entries that the store does not have yet, those of an earlier process included. The number of the
+    others stands in `<run id>.sent`, and after it `attempted`: how many pending ones were last sent together, which the
+    store may have although it did not say so. A lock on `<run id>.lock` is held as long as the process lives, so that
+    another process can tell a journal in use from one that was left behind.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -35,12 +37,21 @@ class Journal:
         self._counter = folder / f"{name}.sent"
         self._lock = FileLock(folder / f"{name}.lock")
         self._lock.acquire(timeout=0)
-        self._sent = int(self._counter.read_text()) if self._counter.exists() else 0
+        counts = self._counter.read_text().split() if self._counter.exists() else []
+        self._sent, self.attempted = map(int, counts or (0, 0))
         self.pending = _read(self.path)[self._sent :]
+        for number, entry in enumerate(self.pending):
+            if entry["kind"] == "resumed":
+                _take_back(self.pending[:number], entry["step"])
         self._file = self.path.open("a", buffering=1, encoding="utf-8")
+        if self._file.tell() and not self.path.read_bytes().endswith(b"\n"):
+            self._file.write("\n")  # the line that a killed process did not end must not swallow the next one
 
     def append(self, kind: str, **content: object) -> None:
+        """One more entry. After `resumed` at a step, pending metrics of later steps are void: they are said anew."""
         entry: Entry = {"kind": kind, "time": time.time(), **content}
+        if kind == "resumed":
+            _take_back(self.pending, entry["step"])
         self.pending.append(entry)
         self._file.write(json.dumps(entry) + "\n")
 
@@ -55,11 +66,17 @@ class Journal:
         except OSError as error:
             log.warning("tracking: no copy of %s was kept: %s", path, error)
 
+    def attempt(self, count: int) -> None:
+        """The first `count` pending entries are about to be sent together."""
+        self.attempted = count
+        self._count()
+
     def sent(self, count: int) -> None:
         """The store has the first `count` pending entries."""
         del self.pending[:count]
         self._sent += count
-        self._counter.write_text(str(self._sent))
+        self.attempted = 0
+        self._count()
 
     def close(self) -> None:
         """Gives the journal back; one without pending entries has done its work and goes."""
@@ -71,6 +88,9 @@ class Journal:
             Path(self._lock.lock_file).unlink(missing_ok=True)
         self._lock.release()
 
+    def _count(self) -> None:
+        self._counter.write_text(f"{self._sent} {self.attempted}")
+
 
 def left_behind(folder: Path) -> list[Journal]:
     """Journals of processes that are no more, opened."""
@@ -81,6 +101,13 @@ def left_behind(folder: Path) -> list[Journal]:
         except Timeout:
             continue  # its process lives
     return journals
+
+
+def _take_back(entries: Sequence[Entry], step: int) -> None:
+    """The entries keep their places, since places are what is counted."""
+    for entry in entries:
+        if entry["kind"] == "metrics" and entry["step"] > step:
+            entry["values"] = {}
 
 
 def _read(path: Path) -> list[Entry]:

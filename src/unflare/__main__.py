@@ -1,0 +1,3 @@
+from unflare.commands import main
+
+main()

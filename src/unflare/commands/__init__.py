@@ -1,0 +1,46 @@
+"""The command line, `unflare`: one module for each command. What takes long to import is imported inside them."""
+
+import sys
+
+import typer
+from typer.exceptions import TyperException
+
+from unflare.commands.compare import compare
+from unflare.commands.report import report
+from unflare.commands.reproduce import reproduce
+from unflare.runtime.ending import one_sentence
+
+EXAMPLES = """Examples, with the id of a run from `mlflow ui` or models/run.json:
+
+* unflare report RUN_ID -o july: the run's report, from the store alone
+
+* unflare compare: the last ten finished runs
+
+* unflare reproduce RUN_ID: the commands that make the run again
+
+The store is the one in MLFLOW_TRACKING_URI, or mlflow.db in this folder."""
+
+app = typer.Typer(
+    help="EventMamba-FX: removes lens flare from event-camera recordings, and proves it.",
+    epilog=EXAMPLES,
+    rich_markup_mode="markdown",
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (report, compare, reproduce):
+    app.command()(command)
+
+
+@app.callback()
+def commands() -> None:
+    """EventMamba-FX: removes lens flare from event-camera recordings, and proves it."""
+
+
+def main() -> None:
+    """Bad input of any command, options that do not exist included, ends with one sentence and exit code 2."""
+    with one_sentence("unflare"):
+        try:
+            ending = app(standalone_mode=False)
+        except TyperException as error:
+            raise ValueError(" ".join(error.format_message().split())) from error
+    sys.exit(ending)

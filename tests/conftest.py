@@ -1,0 +1,44 @@
+"""A store of runs that is ready for use, and what is in it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite store: copying it is 40 times faster than making one."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    shutil.copy(migrated, tmp_path / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    for name in ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def client(root: Path) -> Any:  # noqa: ANN401 (MLflow's own type, imported where used)
+    from mlflow import MlflowClient
+
+    uri = f"sqlite:///{root / 'mlflow.db'}"
+    return MlflowClient(uri, uri)
+
+
+def stored(root: Path, run: str) -> Any:  # noqa: ANN401
+    return client(root).get_run(run)
+
+
+def files(root: Path, run: str, folder: str = "") -> set[str]:
+    return {file.path for file in client(root).list_artifacts(run, folder)}
