@@ -40,9 +40,12 @@ def main(features: Path, models: Path, report: Path, record_path: Path, checkpoi
             checkpoint = Checkpoint(checkpoints, identity(p, caches, network))
             session = Session(trainer, checkpoint, record.clock)
         with record.clock("tracking"):
-            run = stack.enter_context(tracking.run("train", resume=session.run))
+            run = stack.enter_context(
+                tracking.run("train", resume=session.run, step=trainer.done if session.run else None)
+            )
             run.params(p.model_dump(mode="json"))
             run.datasets("training")
+            run.reproducible(record.device.type)
         session.run = run.id
         record.memory.mark("model")
         with record.clock("forecast"):

@@ -1,5 +1,10 @@
 """Laws of the selective scan and of the convolution in front of it."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import reference
@@ -120,6 +125,22 @@ def test_convolution_and_its_gradients_are_those_of_torch(steps: int) -> None:
         strict=True,
     ):
         torch.testing.assert_close(found, exact, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_kernels_give_the_same_bits_compiled_and_from_the_cache(tmp_path: Path) -> None:
+    """Else a first training would differ from every later one, and from itself where it was killed and went on."""
+    code = (
+        "import hashlib, torch; from test_scan import CPU, inputs, scan_for\n"
+        "values = [value.requires_grad_() for value in inputs(steps=100, channels=128, states=40)]\n"
+        "y, h = scan_for(CPU)(*values); (y.square().sum() + h.sum()).backward()\n"
+        "print(hashlib.sha256(b''.join(x.grad.numpy().tobytes() for x in values)).hexdigest())\n"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parent)}
+    command = [sys.executable, "-c", code]
+    said = [subprocess.run(command, env=environment, capture_output=True, check=True).stdout for _ in range(2)]
+    assert list(tmp_path.rglob("*.nbc"))
+    assert said[0] == said[1]
 
 
 def test_a_device_without_a_scan_is_refused_by_name() -> None:

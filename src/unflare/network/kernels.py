@@ -162,7 +162,9 @@ def _remember(a: Array, channels: tuple[Array, Array], B: Array, step: tuple[Arr
             after[n, j] = k * before[n, j] + x[j] * B[n]
 
 
-@njit(fastmath=REGROUPED, cache=True, error_model="numpy")
+# Inlined by force: LLVM regroups the sums of the function's own copy and of the one inside `backward` each in its way,
+# and which of them a call reached, so the last bits, hung on whether `backward` was compiled or came from the cache.
+@njit(fastmath=REGROUPED, cache=True, error_model="numpy", forceinline=True)
 def _step_back(
     a: Array,
     channels: tuple[Array, Array, Array],
