@@ -154,13 +154,16 @@ def test_what_a_step_keeps_grows_with_its_events(tmp_path: Path, batch: int) -> 
     assert kept[2] - kept[1] == 2 * (kept[1] - kept[0])
     plan = p.training.model_copy(update={"batch": batch})
     limit = runtime.Limit(2**30, "a test")
-    found = forecast(network, plan, lambda: ("host", 1000, limit))
+    found = forecast(network, plan, lambda: ("device", 1000, limit), 0)
     assert found.predicted == round(1000 + found.bytes_per_event * batch * 64 + 12 * network.parameter_count)
     at_most = plan.model_copy(update={"batch": found.largest_batch})
-    assert forecast(network, at_most, lambda: ("host", 1000, limit)).predicted <= limit.bytes
+    assert forecast(network, at_most, lambda: ("device", 1000, limit), 0).predicted <= limit.bytes
     beyond = plan.model_copy(update={"batch": found.largest_batch + 1})
     with pytest.raises(runtime.MemoryLimit, match=rf"1.00 GiB allowed \(a test\); a batch of {found.largest_batch} "):
-        forecast(network, beyond, lambda: ("host", 1000, limit))
+        forecast(network, beyond, lambda: ("device", 1000, limit), 0)
+    host = [forecast(network, plan, lambda: ("host", 1000, limit), loaders).base for loaders in (0, 1, 3)]
+    assert 1000 < host[0] < host[1]
+    assert host[2] - host[1] == 2 * (host[1] - host[0])
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:

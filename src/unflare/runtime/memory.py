@@ -14,8 +14,8 @@ import psutil
 from unflare.runtime.limits import Limit, MemoryLimit, gibibytes
 
 INTERVAL = 0.2  # seconds between two looks of the guard
-WORKERS = 10  # looks between two at the workers
-SPACING = 0.1  # seconds between two samples of the curve, at least ...
+WORKERS = 5  # looks between two at the workers
+SPACING = 0.2  # seconds between two samples of the curve, at least ...
 THINNING = 2e-4  # ... and this share of what has passed: a long run has a curve of thousands, not of millions
 
 
@@ -24,7 +24,7 @@ class MemorySample:
     seconds: float
     phase: str
     step: int
-    rss: int  # bytes resident, those of workers that they share with nobody included
+    rss: int  # bytes resident, workers included
     device: int  # bytes held by torch's allocator on the CUDA device, 0 without one
     device_peak: int  # the most of it since the phase began
 
@@ -111,7 +111,7 @@ class Memory:
                 self._workers = sum(map(_alone, multiprocessing.active_children()))
             looks += 1
             known = self._breach
-            self._sample(keep=time.perf_counter() >= self._next)
+            self._sample(keep=time.perf_counter() >= self._next + self._interval)
             if known and self._breach:
                 _thread.interrupt_main()
                 return
@@ -139,9 +139,10 @@ class Memory:
 
 
 def _alone(process: Any) -> int:  # noqa: ANN401 (multiprocessing's processes have no common type)
-    """Bytes that the process shares with no other."""
+    """Bytes resident, but for files and shared memory: spawned processes have the same libraries."""
     try:
-        return int(psutil.Process(process.pid).memory_full_info().uss)
+        held = psutil.Process(process.pid).memory_info()
+        return int(held.rss - getattr(held, "shared", 0))  # only Linux tells
     except psutil.Error:  # it ended between being listed and being asked
         return 0
 

@@ -17,6 +17,8 @@ from unflare.training.validation import masked_loss
 
 # Peak of a step over what it keeps for its backward pass; measured 1.07 to 1.24 on a CPU, 1.02 to 1.11 on an H100.
 WORKING = 1.15
+LOADER = 320 * 2**20  # bytes that a process which makes batches takes, most of them torch's
+SETTLING = 160 * 2**20  # that allocators, HDF5 and MLflow take on the host meanwhile; measured 60 to 140 MiB
 SECONDS = 0.5  # of steps that a throughput is measured over, at least
 
 
@@ -24,7 +26,7 @@ SECONDS = 0.5  # of steps that a throughput is measured over, at least
 class Forecast:
     """What the training will take of one kind of memory, in bytes.
 
-    base             held before the first batch
+    base             held before the first batch, and what comes whatever the batch
     bytes_per_event  that each event of a batch adds
     predicted        at the batch of the plan
     largest_batch    that fits into `allowed` with the window of the plan
@@ -38,8 +40,11 @@ class Forecast:
     largest_batch: int
 
 
-def forecast(network: Classifier, plan: Training, memory: Callable[[], tuple[str, int, Limit]]) -> Forecast:
-    """Before the first step. `memory` tells the kind of memory that fills, what is held of it now, and its limit.
+def forecast(
+    network: Classifier, plan: Training, memory: Callable[[], tuple[str, int, Limit]], loaders: int
+) -> Forecast:
+    """Before the first step. `memory` tells the kind of memory that fills, what is held of it now, and its limit;
+    `loaders` processes are still to come.
 
     Raises MemoryLimit if the plan does not fit, with what would.
     """
@@ -47,6 +52,8 @@ def forecast(network: Classifier, plan: Training, memory: Callable[[], tuple[str
     short, long = (kept_bytes(network, events) for events in (128, 256))
     each = WORKING * (long - short) / 128
     kind, base, limit = memory()
+    if kind == "host":
+        base += SETTLING + loaders * LOADER
     fixed = base + 3 * weights  # gradients, and AdamW's two moments
     predicted = round(fixed + each * plan.batch * plan.window)
     batch = max(0, int((limit.bytes - fixed) / (each * plan.window)))
