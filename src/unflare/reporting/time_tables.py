@@ -46,7 +46,9 @@ def component_table(records: Records, say: Phrases) -> Table:
 
 
 def part_table(records: Records, say: Phrases) -> Table:
-    """Parts of the stages that take a hundredth of the stage or more, and what no part covers."""
+    """Parts of the stages that take a hundredth of the stage or more, and what no part covers; then, as shares of the
+    workers' time, what worker processes did meanwhile.
+    """
     rows = []
     for stage in (stage for stage in records.stages() if stage != "train"):
         file = stage_file(stage)
@@ -56,6 +58,10 @@ def part_table(records: Records, say: Phrases) -> Table:
         for part, value in sorted(named.items(), key=lambda item: -item[1]):
             rows.append(_timed(f"`{stage}` {part}", value, seconds, ran.get(part, "")))
         rows.append(_timed(f"`{stage}` {say('time', 'rest')}", seconds - _named(parts), seconds, ""))
+        workers = records.numbers(file, "workers", "seconds") if records.has(file, "workers", "seconds") else {}
+        for part, value in sorted(workers.items(), key=lambda item: -item[1]):
+            name = say("time", "in_workers", part=say("time", "rest") if part == "rest" else part)
+            rows.append(_timed(f"`{stage}` {name}", value, sum(workers.values()), ran.get(part, "")))
     header = [say("time", name) for name in ("part", "seconds", "share", "implementation")]
     return Table(header, rows, words=(3,), caption=say("time", "parts"))
 
