@@ -22,7 +22,7 @@ COMMANDS = sorted(
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 OUTSIDE = {"git", "cd", "source", "ls"}
-DVC = {"repro", "exp", "metrics", "params", "plots", "dag"}
+DVC = {"repro", "exp", "metrics", "params", "plots", "queue", "dag"}
 
 
 def test_there_are_commands() -> None:
@@ -34,6 +34,8 @@ def test_a_command_exists(command: str) -> None:
     program, *arguments = shlex.split(command)
     if program == "make":
         assert arguments[0] in TARGETS
+    elif program == "unflare":
+        assert (ROOT / "src/unflare/commands" / f"{arguments[0]}.py").exists()
     elif program == "dvc":
         assert arguments[0] in DVC
         for place in re.findall(r"-S ([\w.]+)=", command):
