@@ -91,6 +91,16 @@ def test_the_guard_stops_between_two_steps() -> None:
             memory.mark("more", 8)
 
 
+def test_a_guard_that_has_spoken_leaves_the_saving_alone() -> None:
+    """The thread looks many times while what there is gets saved, and interrupts no more."""
+    with runtime.Memory(runtime.Limit(10**15, "a test"), interval=0.01) as memory:
+        memory.limit = runtime.Limit(1, "a test")
+        try:
+            memory.mark("training", 7)
+        except runtime.MemoryLimit:
+            time.sleep(0.2)
+
+
 def test_the_guard_stops_where_no_step_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def stage() -> None:
         with runtime.stage(tmp_path / "train.json") as record:

@@ -61,7 +61,8 @@ class Memory:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
+        with self._lock:  # from here on the thread interrupts no more
+            self._stop.set()
         self._thread.join()
         breach, self._breach = self._breach, None
         self._phase = "end"
@@ -81,8 +82,12 @@ class Memory:
             self._phase, self._step = phase, step
         if time.perf_counter() >= self._next:
             self._sample()
-        if self._breach:
-            raise self._excess(self._breach)
+        with self._lock:
+            breach = self._breach
+            if breach:
+                self._stop.set()  # what the caller saves now must not be interrupted
+        if breach:
+            raise self._excess(breach)
 
     def held(self, kind: str) -> int:
         """Bytes of "host" or "device" memory, now."""
@@ -112,9 +117,10 @@ class Memory:
             looks += 1
             known = self._breach
             self._sample(keep=time.perf_counter() >= self._next + self._interval)
-            if known and self._breach:
-                _thread.interrupt_main()
-                return
+            with self._lock:
+                if known and self._breach and not self._stop.is_set():
+                    _thread.interrupt_main()
+                    return
             self.overhead = time.thread_time()
 
     def _sample(self, *, keep: bool = True) -> None:
