@@ -140,6 +140,16 @@ def test_a_record_that_cannot_be_true_is_named_where_it_would_have_stood(tmp_pat
     assert "**Stages, from the start of the process to its end**" in performance  # the rest of the section stands
 
 
+def test_a_training_that_had_no_step_left_shows_no_measured_peak(tmp_path: Path) -> None:
+    """Stopped after its last step, it went on with nothing to do: this process saw no step's memory."""
+    results = write_results(tmp_path) / "reports/training/metrics.json"
+    edit(results, lambda content: content["guard"].update(measured=None))
+    write_report(tmp_path)
+    text = (tmp_path / "reports/report.en.md").read_text()
+    assert "| measured peak | – |" in text
+    assert "Not looked at: `reports/training/metrics.json: guard.measured` is missing" in text
+
+
 def test_a_first_run_says_why_there_is_nothing_to_compare_with(tmp_path: Path) -> None:
     path = write_results(tmp_path) / "reports/previous.json"
     path.write_text('{"none": "it is the first in the store"}')

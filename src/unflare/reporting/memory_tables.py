@@ -40,7 +40,8 @@ def guard_table(records: Records, say: Phrases) -> Table:
     """What the guard foresaw, allowed and saw."""
     guard = records.training("guard")
     batch = records.params("training", "batch")
-    values = {name: f"{guard[name] / GIB:.2f} GiB" for name in ("allowed", "base", "predicted", "measured")}
+    sizes = {name: guard[name] for name in ("allowed", "base", "predicted", "measured")}
+    values = {name: "–" if size is None else f"{size / GIB:.2f} GiB" for name, size in sizes.items()}
     values |= {"bytes_per_event": f"{guard['bytes_per_event'] / 2**10:,.1f} KiB", "batch": str(batch)}
     values |= {"largest_batch": f"{guard['largest_batch']:,}"}
     rows = [[Cell(say("guard", name)), Cell(value)] for name, value in values.items()]
