@@ -214,6 +214,27 @@ def test_a_line_that_was_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
     again.close()
 
 
+FULL = """
+import resource
+from unflare import tracking
+with tracking.run("train") as run:
+    run.metrics({"loss": 1.0}, 1)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))
+    for step in range(2, 99):
+        run.metrics({"loss": 1.0}, step)
+print("computed")
+"""
+
+
+def test_a_journal_on_a_full_disk_stops_no_computation(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit on the size of files stands for the disk."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    done = subprocess.run([sys.executable, "-c", FULL], capture_output=True, text=True, cwd=root, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "computed\n"
+    assert "cannot be written" in done.stderr
+
+
 def test_temporary_experiments_find_the_store_and_its_files_by_a_relative_address_too(
     root: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from filelock import Timeout
 
-from unflare.tracking.journal import Journal, Outage, left_behind
+from unflare.tracking.journal import Journal, left_behind
 from unflare.tracking.place import place, prepare_mlflow
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Delivery:
                 start = time.monotonic()
                 if self._journal:
                     self._store.deliver(self._journal, self._stored)
-        except Outage as error:
+        except OSError as error:  # an Outage, or a disk too full to count what has been sent
             now = time.monotonic()
             self._out, self._next = True, now + min(DESPAIR, max(PATIENCE, (now - start) / SHARE))
             log.warning("tracking: the store is out of reach, the journal goes on: %s", error)
@@ -100,16 +100,16 @@ class Delivery:
                 if self._store:
                     with self._timed():
                         self._store.adopt(journal)
-            except Outage as error:
+            except OSError as error:
                 log.warning("tracking: %s is still unsent: %s", journal.path, error)
             finally:
-                journal.close()
+                _put_away(journal)
 
     def close(self) -> None:
         if self._journal:
             if not self.flush():
                 log.warning("tracking: %s holds what could not be sent; the next run sends it", self._journal.path)
-            self._journal.close()
+            _put_away(self._journal)
             self._journal = None
 
     def _connected(self) -> "Store":
@@ -125,3 +125,10 @@ class Delivery:
             yield
         finally:
             self.seconds += time.perf_counter() - start
+
+
+def _put_away(journal: Journal) -> None:
+    try:
+        journal.close()
+    except OSError as error:
+        log.warning("tracking: the end of %s cannot be written: %s", journal.path, error)

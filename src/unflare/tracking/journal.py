@@ -79,17 +79,25 @@ class Journal:
         self._count()
 
     def close(self) -> None:
-        """Gives the journal back; one without pending entries has done its work and goes."""
-        self._file.close()
-        if not self.pending:
-            self.path.unlink(missing_ok=True)
-            self._counter.unlink(missing_ok=True)
-            shutil.rmtree(self.copies, ignore_errors=True)
-            Path(self._lock.lock_file).unlink(missing_ok=True)
-        self._lock.release()
+        """Gives the journal back; one without pending entries has done its work and goes.
+
+        Raises OSError where the disk is too full for its last lines.
+        """
+        try:
+            self._file.close()
+        finally:
+            if not self.pending:
+                self.path.unlink(missing_ok=True)
+                self._counter.unlink(missing_ok=True)
+                shutil.rmtree(self.copies, ignore_errors=True)
+                Path(self._lock.lock_file).unlink(missing_ok=True)
+            self._lock.release()
 
     def _count(self) -> None:
-        self._counter.write_text(f"{self._sent} {self.attempted}")
+        """Whole or not at all: without the count everything would be sent again."""
+        aside = self._counter.with_suffix(".counting")
+        aside.write_text(f"{self._sent} {self.attempted}")
+        aside.replace(self._counter)
 
 
 def left_behind(folder: Path) -> list[Journal]:
