@@ -118,6 +118,22 @@ def test_the_guard_stops_where_no_step_ends(tmp_path: Path, capsys: pytest.Captu
     assert not (tmp_path / "train.json").exists()
 
 
+def test_a_device_without_memory_left_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def stage() -> None:
+        with runtime.stage(tmp_path / "train.json") as record:
+            record.memory.mark("threshold", 60)
+            raise torch.OutOfMemoryError(
+                "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total of 79 GiB."
+            )
+
+    with pytest.raises(SystemExit) as ending:
+        stage()
+    assert ending.value.code == 2
+    message = capsys.readouterr().err
+    assert message.startswith("train: memory: the device's memory")
+    assert message.endswith("ran out in phase `threshold`, step 60: Tried to allocate 20.00 MiB\n")
+
+
 def test_memory_that_is_back_is_no_breach() -> None:
     with runtime.Memory(runtime.Limit(10**15, "a test"), interval=10) as memory:
         memory.limit = runtime.Limit(1, "a test")

@@ -65,10 +65,17 @@ class Memory:
             self._stop.set()
         self._thread.join()
         breach, self._breach = self._breach, None
+        where = f"phase `{self._phase}`, step {self._step}"
         self._phase = "end"
         self._sample()
         if breach and isinstance(error, KeyboardInterrupt):
             raise self._excess(breach) from None
+        torch = sys.modules.get("torch")
+        if torch and isinstance(error, torch.OutOfMemoryError):
+            wanted = " ".join(str(error).split(". ")[1:2])  # of torch's many sentences the one with the figure
+            raise MemoryLimit(
+                f"memory: the device's memory, as far as allowed, ran out in {where}: {wanted}"
+            ) from error
 
     def mark(self, phase: str, step: int = 0) -> None:
         """From here on samples belong to `phase`; one is taken if it is a new one, or if it is time.
