@@ -129,7 +129,7 @@ def test_a_device_without_memory_left_is_one_sentence(tmp_path: Path, capsys: py
     assert ending.value.code == 2
     message = capsys.readouterr().err
     assert message.startswith("train: memory: the device's memory")
-    assert message.endswith("ran out, phase `threshold`, step 60: Tried to allocate 20.00 MiB\n")
+    assert message.endswith("ran out in phase `threshold`, step 60: Tried to allocate 20.00 MiB\n")
 
 
 def test_memory_that_is_back_is_no_breach() -> None:
