@@ -56,7 +56,8 @@ def previous(run: str) -> dict[str, object]:
 
 
 def tally(counts: Counter[str]) -> str:
-    return ", ".join(f"{count} {status}" for status, count in counts.items())
+    """In the order of the report, the worst first."""
+    return ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
 
 
 if __name__ == "__main__":

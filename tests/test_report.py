@@ -18,6 +18,7 @@ from unflare.reporting.document import Cell, Document, Heading, Table, Text, to_
 from unflare.reporting.judgements import PAST
 from unflare.reporting.pages import SECTIONS
 from unflare.reporting.phrases import LANGUAGES, Phrases
+from unflare.reporting.records import STAGES
 from unflare.reporting.summary import STATUSES, duration
 from unflare.reporting.tables import SHARES
 from unflare.reporting.writing import write_report
@@ -138,6 +139,15 @@ def test_a_record_that_cannot_be_true_is_named_where_it_would_have_stood(tmp_pat
     performance = text[text.index("## Performance") : text.index("## Memory")]
     assert "This record cannot be true: `reports/training/metrics.json: seconds.forward: -1`" in performance
     assert "**Stages, from the start of the process to its end**" in performance  # the rest of the section stands
+
+
+def test_every_stage_says_what_its_time_went_into(root: Path) -> None:
+    """What `train` does beside its steps, as choosing the threshold, is in no row of the training's components."""
+    text = (root / "reports/report.en.md").read_text()
+    parts = text[text.index("**Stages, by part**") : text.index("## Memory")]
+    for stage in STAGES:
+        assert f"| `{stage}` unaccounted |" in parts
+    assert "| `train` threshold |" in parts
 
 
 def test_a_training_that_had_no_step_left_shows_no_measured_peak(tmp_path: Path) -> None:

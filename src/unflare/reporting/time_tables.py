@@ -50,7 +50,7 @@ def part_table(records: Records, say: Phrases) -> Table:
     workers' time, what worker processes did meanwhile.
     """
     rows = []
-    for stage in (stage for stage in records.stages() if stage != "train"):
+    for stage in records.stages():
         file = stage_file(stage)
         parts, seconds = records.numbers(file, "parts"), records.number(file, "seconds", low=1e-9)
         ran = records.at(file, "implementations")
