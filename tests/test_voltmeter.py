@@ -5,7 +5,7 @@ import math
 import numba
 import numpy as np
 import pytest
-from reference import sensor, simulate_plainly
+from reference import sensor, simulate_by_frames, simulate_plainly
 from scipy import stats
 
 from unflare.events import Array, Events
@@ -88,6 +88,12 @@ def test_counts_and_times_agree_with_the_plain_simulator() -> None:
     assert abs(fast.p.mean() - plain.p.mean()) < 0.03
     # A pixel's waits repeat from cycle to cycle, so that there are fewer independent ones than a p-value supposes.
     assert stats.ks_2samp(waits(fast), waits(plain)).statistic < 0.03
+
+
+def test_counts_agree_with_the_simulator_of_the_benchmark() -> None:
+    video = flicker(40, (48, 64))
+    found = len(simulate(video, DVS346, seed=1))
+    assert simulate_by_frames(video, DVS346, seed=2) == pytest.approx(found, rel=0.02)
 
 
 def test_bits_do_not_depend_on_the_number_of_threads() -> None:
