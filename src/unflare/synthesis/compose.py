@@ -1,9 +1,12 @@
 """Scenes with a truth: input = background (+) flare, truth = background (+) light source.
 
 The flare contains its light source, which is to be kept: only the scattered rest is flare. Flare and light follow one
-script, one clock, one sensor and one sequence of random numbers; (+) is `fuse` with the background's share
-w = I_bg / (I_bg + I) of the light, I that of the flare or of the light source. I_bg is not known from events: one
+script, one clock, one sensor, pixel by pixel, and one sequence of random numbers; (+) is `fuse` with the background's
+share w = I_bg / (I_bg + I) of the light, I that of the flare or of the light source. I_bg is not known from events: one
 constant per scene stands for it, drawn from the range `night_level`.
+
+Hot pixels and background activity come from the recording alone, where there is one: it has those of the camera that
+made it, and a pixel has its noise once, however many videos its light is made of. Else the flare's sensor has them.
 """
 
 from collections.abc import Iterator
@@ -96,17 +99,18 @@ def compose(  # noqa: PLR0913 - three nouns of params.yaml, and what one scene d
     noise, coin = rng.integers(2**63, size=2).tolist()
     with clock("reading"):
         flare, light = (Glow(image, script, background.shape) for image in read_pair(*pair, script.gamma))
+    sees = sensor.quiet() if len(background) else sensor
     with clock("simulator"):
         videos = (clock.over("rendering", glow.frames(lamp.frame_rate)) for glow in (flare, light))
-        streams = [simulate(video, sensor, noise) for video in videos]
+        streams = [simulate(video, sees, noise) for video in videos]
     with clock("fusion"):
         seen = fuse(background, streams[0], _Share(level, flare), scenes.rule, coin)
         truth = fuse(background, streams[1], _Share(level, light), scenes.rule, coin)
         scattered = _scattered(flare, light, seen.events)
     recipe = {
-        "lamp": asdict(script) | {"frame_rate": lamp.frame_rate},
+        "lamp": asdict(script) | {"frames": len(script.times(lamp.frame_rate))},
         "background_light": {"proxy": "constant", "level": level},
-        "sensor": list(sensor.k),
+        "sensor": sees.model_dump(mode="json"),
         "simulator": IMPLEMENTATION,
         "rule": scenes.rule,
         "counts": {

@@ -64,9 +64,8 @@ class Glow:
         self._inverse = np.linalg.inv(script.axes())
 
     def frames(self, rate: int) -> Iterator[tuple[int, Array]]:
-        """(time in us, frame), `rate` a second, from 0 to the end of the script."""
-        count = round(self._script.duration * rate / 1e6) + 1
-        for t in np.linspace(0, self._script.duration, count).round().astype(np.int64):
+        """(time in us, frame) from 0 to the end of the script, `rate` a second or as many as the script needs."""
+        for t in self._script.times(rate):
             frame = np.empty(self.shape, np.float32)
             power = self._script.power(t)
             _paint(self._image, self._inverse, *self._origin(t), np.float32(power), frame)
