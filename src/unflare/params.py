@@ -72,6 +72,14 @@ class Lamp(Noun):
     frame_rate: Count
 
 
+class Fusion(Noun):
+    """The scenes in which fusion is held against the exact answer."""
+
+    scenes: Count
+    duration: Annotated[int, Field(ge=10_000, le=1_000_000)]
+    shape: Shape
+
+
 class Features(Noun):
     window: Count
 
@@ -114,6 +122,7 @@ class Params(Noun):
     sensor: Sensor
     scenes: Scenes
     lamp: Lamp
+    fusion: Fusion
     features: Features
     network: Network
     training: Training
