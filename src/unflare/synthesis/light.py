@@ -66,10 +66,12 @@ def filmed(times: Array, frames: Array) -> Light:
 
 
 def scattered_part(flare: Light, light: Light, events: Events) -> Array:
-    """What of the flare's light at each event is not the light source's, float32 0 to 1."""
+    """What of the flare's light at each event is not the light source's, float32 0 to 1; 1 where both are dark, for
+    flares end in scattered light.
+    """
     place = (events.t, events.x, events.y)
     whole, source = flare(*place), light(*place)
-    part: Array = np.clip(1 - np.divide(source, whole, out=np.ones_like(whole), where=whole > 0), 0, 1)
+    part: Array = np.clip(1 - np.divide(source, whole, out=np.zeros_like(whole), where=whole > 0), 0, 1)
     return part
 
 

@@ -1,0 +1,51 @@
+"""The section on fusion: every rule and proxy against the exact answer."""
+
+from collections.abc import Iterator, Mapping
+
+from unflare.reporting.document import Block, Cell, Table, Text
+from unflare.reporting.phrases import Phrases
+from unflare.reporting.records import Records, need, stage_file
+from unflare.reporting.summary import Material
+
+RULES = ("integrate", "pnl_es", "union")
+ROWS = {"input": ("floor", *RULES), "light": (RULES[0], "constant", "integrated"), "kept": ("truth_floor", "truth")}
+EVENTS = {  # measure -> how it is written
+    "ratio": "{:.3f}",
+    "near": "{:.3f}",
+    "correlation": "{:.3f}",
+    "error": "{:.3f}",
+    "blocks_correlation": "{:.3f}",
+    "blocks_error": "{:.3f}",
+    "polarity": "{:+.1%}",
+    "time": "{:.1f}",
+}
+LABELS = {"flare": "{:+.1%}", "label": "{:.3f}"}
+
+
+def fusion(material: Material, say: Phrases) -> Iterator[Block]:
+    records = material.records
+    yield Text(say("fusion", "intro", cases=records.facts("fusion", "cases"), rule=records.params("scenes", "rule")))
+    for name, rows in ROWS.items():
+        measures = EVENTS if name == "kept" else EVENTS | LABELS
+        yield Text(say("fusion", f"{name}_means"))
+        yield _table(records, say, rows, measures, say("fusion", name))
+
+
+def _table(records: Records, say: Phrases, rows: tuple[str, ...], measures: Mapping[str, str], caption: str) -> Table:
+    """A row per stream; a cell is the mean over the cases and, in brackets, their standard deviation."""
+    header = [say("fusion", "stream"), *(say("fusion", measure) for measure in measures)]
+    used = records.params("scenes", "rule")
+    found = records.facts("fusion", "rows")
+    cells = [
+        [
+            Cell(say.word("fused", row), strong=row == used),
+            *(_cell(need(found, stage_file("fusion"), row), row, measure, form) for measure, form in measures.items()),
+        ]
+        for row in rows
+    ]
+    return Table(header, cells, caption=caption)
+
+
+def _cell(found: Mapping[str, Mapping[str, float]], row: str, measure: str, form: str) -> Cell:
+    value = need(found, f"{stage_file('fusion')}: facts.rows.{row}", measure)
+    return Cell(f"{form.format(value['mean'])} ({form.format(value['spread']).lstrip('+')})")
