@@ -8,7 +8,11 @@ from unflare.reporting.records import Records, need, stage_file
 from unflare.reporting.summary import Material
 
 RULES = ("integrate", "pnl_es", "union")
-ROWS = {"input": ("floor", *RULES), "light": (RULES[0], "constant", "integrated"), "kept": ("truth_floor", "truth")}
+PARTS = (  # caption, what it means, rows
+    ("input", "input_means", ("floor", *RULES)),
+    ("light", "light_means", ("integrate", "constant", "integrated")),
+    ("kept", "kept_means", ("truth_floor", "truth")),
+)
 EVENTS = {  # measure -> how it is written
     "ratio": "{:.3f}",
     "near": "{:.3f}",
@@ -25,9 +29,9 @@ LABELS = {"flare": "{:+.1%}", "label": "{:.3f}"}
 def fusion(material: Material, say: Phrases) -> Iterator[Block]:
     records = material.records
     yield Text(say("fusion", "intro", cases=records.facts("fusion", "cases"), rule=records.params("scenes", "rule")))
-    for name, rows in ROWS.items():
+    for name, meaning, rows in PARTS:
         measures = EVENTS if name == "kept" else EVENTS | LABELS
-        yield Text(say("fusion", f"{name}_means"))
+        yield Text(say("fusion", meaning))
         yield _table(records, say, rows, measures, say("fusion", name))
 
 
