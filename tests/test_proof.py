@@ -9,7 +9,7 @@ from unflare import params
 from unflare.events import Events
 from unflare.params import Fusion, Params
 from unflare.synthesis.exact import Case, Lights, cases, labels, rendered
-from unflare.synthesis.light import BOUND, constant, filmed, integrated, scattered_part
+from unflare.synthesis.light import BOUND, constant, draw_level, filmed, integrated, scattered_part
 from unflare.synthesis.nearness import Labelled, blocks, label_error, nearest, nearness
 from unflare.synthesis.proof import Proved, prove, summary
 
@@ -106,6 +106,12 @@ def test_integrated_light_follows_its_own_events_and_fades() -> None:
         [50 * np.exp(0.2) - 20, 50 * np.exp(-0.2) - 20, 30, 50 * np.exp(BOUND) - 20], rel=1e-5
     )
     assert light(np.array([10**7]), place[:1], place[:1]) == pytest.approx([30])
+
+
+def test_a_level_is_as_likely_in_each_octave() -> None:
+    rng = np.random.default_rng(0)
+    levels = [draw_level((5.0, 80.0), rng) for _ in range(4000)]
+    assert np.histogram(np.log2(levels), bins=np.log2([5, 10, 20, 40, 80]))[0] == pytest.approx([1000] * 4, abs=110)
 
 
 def test_where_a_flare_is_dark_it_ends_in_scattered_light() -> None:

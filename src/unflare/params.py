@@ -10,6 +10,7 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Range = tuple[float, float]
+PositiveRange = tuple[Positive, Positive]
 Shape = tuple[Count, Count]
 Waveform = Literal["sine", "square", "triangle", "exponential"]
 
@@ -20,7 +21,7 @@ class Noun(BaseModel):
     @model_validator(mode="after")
     def _ranges_ascend(self) -> Self:
         for name, field in type(self).model_fields.items():
-            if str(field.annotation) == str(Range):
+            if str(field.annotation) in {str(Range), str(PositiveRange)}:
                 low, high = getattr(self, name)
                 if low > high:
                     raise ValueError(f"{name}: the range {[low, high]} does not ascend")
@@ -55,7 +56,7 @@ class Scenes(Noun):
     flare_only: Share
     background_only: Share
     rule: Literal["integrate", "pnl_es", "union"]
-    night_level: Range
+    night_level: PositiveRange
 
 
 class Lamp(Noun):

@@ -24,7 +24,7 @@ from unflare.runtime import Clock
 from unflare.synthesis.flare import Glow, read_pair
 from unflare.synthesis.fusion import fuse
 from unflare.synthesis.lamp import draw_script
-from unflare.synthesis.light import constant, scattered_part, shares
+from unflare.synthesis.light import constant, draw_level, scattered_part, shares
 from unflare.synthesis.voltmeter import IMPLEMENTATION, simulate
 
 Scenario = Literal["mixed", "flare_only", "background_only"]
@@ -97,7 +97,7 @@ def compose(  # noqa: PLR0913 - three nouns of params.yaml, and what one scene d
     """The scene of a background, from 0 to the duration of a scene, and a (flare, light source) pair of images."""
     rng = np.random.default_rng(seed)
     script = draw_script(lamp, background.shape, scenes.duration, rng)
-    level = rng.uniform(*scenes.night_level)
+    level = draw_level(scenes.night_level, rng)
     noise, coin = rng.integers(2**63, size=2).tolist()
     with clock("reading"):
         flare, light = (Glow(image, script, background.shape) for image in read_pair(*pair, script.gamma))
