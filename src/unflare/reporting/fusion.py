@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from unflare.reporting.document import Block, Cell, Table, Text
 from unflare.reporting.phrases import Phrases
-from unflare.reporting.records import Records, need, stage_file
+from unflare.reporting.records import Records, finite, need, stage_file
 from unflare.reporting.summary import Material
 
 RULES = ("integrate", "pnl_es", "union")
@@ -36,20 +36,21 @@ def fusion(material: Material, say: Phrases) -> Iterator[Block]:
 
 
 def _table(records: Records, say: Phrases, rows: tuple[str, ...], measures: Mapping[str, str], caption: str) -> Table:
-    """A row per stream; a cell is the mean over the cases and, in brackets, their standard deviation."""
-    header = [say("fusion", "stream"), *(say("fusion", measure) for measure in measures)]
-    used = records.params("scenes", "rule")
-    found = records.facts("fusion", "rows")
+    """A column per stream; a cell is the mean over the cases and, in brackets, their standard deviation."""
+    found, used = records.facts("fusion", "rows"), records.params("scenes", "rule")
+    streams = {row: need(found, f"{stage_file('fusion')}: facts.rows", row) for row in rows}
+    header = [say("fusion", "measure"), *(say.word("fused", row) for row in rows)]
     cells = [
         [
-            Cell(say.word("fused", row), strong=row == used),
-            *(_cell(need(found, stage_file("fusion"), row), row, measure, form) for measure, form in measures.items()),
+            Cell(say("fusion", measure)),
+            *(_cell(stream, measure, form, strong=row == used) for row, stream in streams.items()),
         ]
-        for row in rows
+        for measure, form in measures.items()
     ]
     return Table(header, cells, caption=caption)
 
 
-def _cell(found: Mapping[str, Mapping[str, float]], row: str, measure: str, form: str) -> Cell:
-    value = need(found, f"{stage_file('fusion')}: facts.rows.{row}", measure)
-    return Cell(f"{form.format(value['mean'])} ({form.format(value['spread']).lstrip('+')})")
+def _cell(stream: Mapping[str, Mapping[str, float]], measure: str, form: str, *, strong: bool) -> Cell:
+    value = need(stream, f"{stage_file('fusion')}: facts.rows.*", measure)
+    mean, spread = (finite(value.get(name), f"{measure}.{name}") for name in ("mean", "spread"))
+    return Cell(f"{form.format(mean)} ({form.format(spread).lstrip('+')})", strong=strong)
