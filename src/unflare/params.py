@@ -12,6 +12,7 @@ Count = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Frequency = Annotated[float, Field(gt=0, le=5000)]  # half the frames a second that are rendered at most
 Range = tuple[float, float]
+PositiveRange = tuple[Positive, Positive]
 Shape = tuple[Count, Count]
 Waveform = Literal["sine", "square", "triangle", "exponential"]
 
@@ -22,7 +23,7 @@ class Noun(BaseModel):
     @model_validator(mode="after")
     def _ranges_ascend(self) -> Self:
         for name, field in type(self).model_fields.items():
-            if field.annotation in (Range, tuple[Frequency, Frequency]):
+            if field.annotation in (Range, PositiveRange, tuple[Frequency, Frequency]):
                 low, high = getattr(self, name)
                 if low > high:
                     raise ValueError(f"{name}: the range {[low, high]} does not ascend")
@@ -68,7 +69,7 @@ class Scenes(Noun):
     flare_only: Share
     background_only: Share
     rule: Literal["integrate", "pnl_es", "union"]
-    night_level: Range
+    night_level: PositiveRange
 
 
 class Lamp(Noun):
@@ -83,6 +84,14 @@ class Lamp(Noun):
     translation: float
     speed: float
     frame_rate: Count
+
+
+class Fusion(Noun):
+    """The scenes in which fusion is held against the exact answer."""
+
+    scenes: Count
+    duration: Annotated[int, Field(ge=10_000, le=1_000_000)]
+    shape: Shape
 
 
 class Features(Noun):
@@ -127,6 +136,7 @@ class Params(Noun):
     sensor: Sensor
     scenes: Scenes
     lamp: Lamp
+    fusion: Fusion
     features: Features
     network: Network
     training: Training
