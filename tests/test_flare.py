@@ -11,13 +11,14 @@ import pytest
 from unflare import params
 from unflare.events import Array
 from unflare.params import Lamp
-from unflare.synthesis.flare import Glow, read_pair
+from unflare.synthesis.flare import Glow, Glows, read_pair, unclipped
 from unflare.synthesis.lamp import Script, draw_script
 
 SHAPE = (60, 80)
 STILL = Script(
     gamma=2.0, brightness=1.0, rotation=0.0, shear=0.0, scale=1.0, mirrored=False, x=0.0, y=0.0,
     speed=0.0, heading=0.0, turn=0.0, duration=100_000, waveform=None, hertz=100.0, floor=0.2, phase=0.0,
+    duty=0.3,
 )  # fmt: skip
 
 
@@ -81,7 +82,7 @@ def test_a_turning_lamp_follows_an_arc_of_the_same_length() -> None:
     assert np.allclose(np.diff(heading), 0.9 / 10_000, atol=1e-9)
 
 
-@pytest.mark.parametrize("waveform", ["sine", "square", "triangle", "exponential"])
+@pytest.mark.parametrize("waveform", ["sine", "square", "triangle", "exponential", "pwm"])
 def test_a_flickering_lamp_repeats_between_its_floor_and_one(waveform: str) -> None:
     script = replace(STILL, waveform=waveform, hertz=125.0, floor=0.3, phase=0.4)
     power = script.power(np.arange(16_000))
@@ -94,8 +95,38 @@ def test_drawn_lamps_stay_in_their_ranges_and_the_steady_share_is_kept(lamp: Lam
     rng = np.random.default_rng(3)
     scripts = [draw_script(lamp, SHAPE, 100_000, rng) for _ in range(500)]
     assert abs(np.mean([script.waveform is None for script in scripts]) - lamp.steady) < 0.08
-    assert {script.waveform for script in scripts} == {None, *lamp.waveforms}
-    assert all(0 <= script.speed <= lamp.speed and lamp.hertz[0] <= script.hertz <= lamp.hertz[1] for script in scripts)
+    assert {script.waveform for script in scripts} == {None, "pwm", *lamp.waveforms}
+    assert abs(np.mean([script.waveform == "pwm" for script in scripts]) - lamp.dimmed) < 0.06
+    for script in scripts:
+        low, high = lamp.dimmed_hertz if script.waveform == "pwm" else lamp.hertz
+        assert 0 <= script.speed <= lamp.speed
+        assert low <= script.hertz <= high
+
+
+def test_a_dimmed_lamp_is_on_for_its_duty() -> None:
+    power = replace(STILL, waveform="pwm", hertz=250.0, floor=0.0, duty=0.3).power(np.arange(40_000))
+    assert set(np.unique(power)) == {0.0, 1.0}
+    assert power.mean() == pytest.approx(0.3, abs=1e-3)
+
+
+def test_the_light_of_several_adds_up(lamp: Lamp) -> None:
+    rng = np.random.default_rng(4)
+    parts = [Glow(blob(64), draw_script(lamp, SHAPE, 100_000, rng), SHAPE) for _ in range(3)]
+    for one in zip(frames(Glows(parts)), *map(frames, parts), strict=True):
+        (t, whole), *rest = one
+        assert all(u == t for u, _ in rest)
+        assert np.allclose(whole, sum(frame for _, frame in rest), rtol=1e-5, atol=1e-5)
+    t, x, y = np.array([5, 40_000]), np.array([40, 20], np.uint16), np.array([30, 10], np.uint16)
+    assert np.allclose(Glows(parts).at(t, x, y), sum(part.at(t, x, y) for part in parts))
+
+
+def test_a_core_is_brighter_than_the_picture_could_say_and_the_rest_is_as_it_was() -> None:
+    image = np.linspace(0, 1, 1001, dtype=np.float32)
+    bright = unclipped(image, 10.0)
+    assert np.array_equal(bright[:800], image[:800])
+    assert bright[-1] == pytest.approx(10.0)
+    assert np.all(np.diff(bright) > 0)
+    assert np.array_equal(unclipped(image, 1.0), image)
 
 
 def test_extent_follows_the_frame_not_the_image() -> None:

@@ -11,7 +11,8 @@ Count = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Range = tuple[float, float]
 Shape = tuple[Count, Count]
-Waveform = Literal["sine", "square", "triangle", "exponential"]
+Counts = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
+Waveform = Literal["sine", "square", "triangle", "exponential", "pwm"]
 
 
 class Noun(BaseModel):
@@ -20,7 +21,7 @@ class Noun(BaseModel):
     @model_validator(mode="after")
     def _ranges_ascend(self) -> Self:
         for name, field in type(self).model_fields.items():
-            if str(field.annotation) == str(Range):
+            if str(field.annotation) in {str(Range), str(Counts)}:
                 low, high = getattr(self, name)
                 if low > high:
                     raise ValueError(f"{name}: the range {[low, high]} does not ascend")
@@ -59,11 +60,17 @@ class Scenes(Noun):
 
 
 class Lamp(Noun):
+    count: Counts
     steady: Share
+    dimmed: Share
     hertz: Range
+    dimmed_hertz: Range
+    duty: Range
     floor: Range
     waveforms: Annotated[tuple[Waveform, ...], Field(min_length=1)]
     brightness: Range
+    core: Range
+    ghosts: Counts
     gamma: Range
     scale: Range
     shear: float

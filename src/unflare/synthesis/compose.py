@@ -1,6 +1,6 @@
 """Scenes with a truth: input = background (+) flare, truth = background (+) light source.
 
-The flare contains its light source, which is to be kept: only the scattered rest is flare. Flare and light follow one
+The flare contains its light sources, which are to be kept: only what is scattered or reflected is flare. Flare and light follow one
 script, one clock, one sensor and one sequence of random numbers; (+) is `fuse` with the background's share
 w = I_bg / (I_bg + I) of the light, I that of the flare or of the light source. I_bg is not known from events: one
 constant per scene stands for it, drawn from the range `night_level`.
@@ -17,8 +17,9 @@ import numpy as np
 from unflare.events import SPLITS, Array, Events, FlarePair, Index, Scene, Sequence, Split, empty, open_recording
 from unflare.params import Lamp, Scenes, Sensor
 from unflare.runtime import Clock
-from unflare.synthesis.flare import Glow, read_pair
+from unflare.synthesis.flare import Glow, Glows, read_pair, unclipped
 from unflare.synthesis.fusion import fuse
+from unflare.synthesis.ghosts import draw_lens
 from unflare.synthesis.lamp import draw_script
 from unflare.synthesis.voltmeter import IMPLEMENTATION, simulate
 
@@ -91,20 +92,31 @@ def compose(  # noqa: PLR0913 - three nouns of params.yaml, and what one scene d
 ) -> Scene:
     """The scene of a background, from 0 to the duration of a scene, and a (flare, light source) pair of images."""
     rng = np.random.default_rng(seed)
-    script = draw_script(lamp, background.shape, scenes.duration, rng)
+    shape = background.shape
+    scripts = [
+        draw_script(lamp, shape, scenes.duration, rng) for _ in range(rng.integers(lamp.count[0], lamp.count[1] + 1))
+    ]
+    core, lens = rng.uniform(*lamp.core), draw_lens(lamp, rng)
     level = rng.uniform(*scenes.night_level)
     noise, coin = rng.integers(2**63, size=2).tolist()
     with clock("reading"):
-        flare, light = (Glow(image, script, background.shape) for image in read_pair(*pair, script.gamma))
+        images = read_pair(*pair, scripts[0].gamma)
+        scattered, light = (
+            Glows([Glow(unclipped(image, core), script, shape) for script in scripts]) for image in images
+        )
+        flare = Glows([*scattered.parts, *(ghost.glow(script, shape) for script in scripts for ghost in lens)])
     with clock("simulator"):
         videos = (clock.over("rendering", glow.frames(lamp.frame_rate)) for glow in (flare, light))
         streams = [simulate(video, sensor, noise) for video in videos]
     with clock("fusion"):
         seen = fuse(background, streams[0], _Share(level, flare), scenes.rule, coin)
         truth = fuse(background, streams[1], _Share(level, light), scenes.rule, coin)
-        scattered = _scattered(flare, light, seen.events)
+        share = seen.share * _scattered(flare, light, seen.events)
     recipe = {
-        "lamp": asdict(script) | {"frame_rate": lamp.frame_rate},
+        "lamps": [asdict(script) for script in scripts],
+        "core": core,
+        "ghosts": [asdict(ghost) for ghost in lens],
+        "frame_rate": lamp.frame_rate,
         "background_light": {"proxy": "constant", "level": level},
         "sensor": list(sensor.k),
         "simulator": IMPLEMENTATION,
@@ -118,7 +130,7 @@ def compose(  # noqa: PLR0913 - three nouns of params.yaml, and what one scene d
             "truth": len(truth.events),
         },
     }
-    return Scene(seen.events, seen.share * scattered, truth.events, recipe)
+    return Scene(seen.events, share, truth.events, recipe)
 
 
 @dataclass(frozen=True)
@@ -126,13 +138,13 @@ class _Share:
     """The share of a constant background in the light at events."""
 
     level: float
-    glow: Glow
+    glow: Glows
 
     def __call__(self, t: Array, x: Array, y: Array) -> Array:
         return np.asarray(self.level / (self.level + self.glow.at(t, x, y)), np.float32)
 
 
-def _scattered(flare: Glow, light: Glow, events: Events) -> Array:
+def _scattered(flare: Glows, light: Glows, events: Events) -> Array:
     """What of the flare's light at each event is not the light source's, float32 0 to 1."""
     place = (events.t, events.x, events.y)
     whole, source = flare.at(*place), light.at(*place)

@@ -6,7 +6,7 @@ compared, and have a black level, which is removed.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from unflare.events import Array
 from unflare.synthesis.lamp import Script
 
 WHITE = 255.0
+SATURATED = 0.8  # of the linear white: from here on a picture's pixel says less and less of the light that fell on it
 
 
 class Pair(NamedTuple):
@@ -46,6 +47,15 @@ def _linear(path: Path, gamma: float) -> Array:
     return (image - low) * (high / (high - low)) if high > low else np.zeros_like(image)
 
 
+def unclipped(image: Array, core: float) -> Array:
+    """Linear light as it may have been before the picture clipped it: white becomes `core`, and what is near it rises.
+
+    A lamp's core is orders brighter than its streaks; a picture of 8 bits cannot say so. Order is kept.
+    """
+    above = np.clip((image - SATURATED) / (1 - SATURATED), 0, 1) ** 2
+    return np.asarray(image * (1 + (core - 1) * above), np.float32)
+
+
 class Glow:
     """One image under a script: linear light, white = 255 times the script's brightness.
 
@@ -65,12 +75,13 @@ class Glow:
 
     def frames(self, rate: int) -> Iterator[tuple[int, Array]]:
         """(time in us, frame), `rate` a second, from 0 to the end of the script."""
-        count = round(self._script.duration * rate / 1e6) + 1
-        for t in np.linspace(0, self._script.duration, count).round().astype(np.int64):
-            frame = np.empty(self.shape, np.float32)
-            power = self._script.power(t)
-            _paint(self._image, self._inverse, *self._origin(t), np.float32(power), frame)
-            yield int(t), frame
+        return Glows([self]).frames(rate)
+
+    def add(self, t: int, frame: Array) -> None:
+        """The light at a time in us, added to a frame (h, w) float32."""
+        when = np.array(t)
+        power = np.float32(self._script.power(when))
+        _paint(self._image, self._inverse, *self._origin(when), power, frame)
 
     def at(self, t: Array, x: Array, y: Array) -> Array:
         """Linear light, float32 (n,), at times in us and pixels."""
@@ -80,6 +91,10 @@ class Glow:
         light = _sample(self._image, column + a * x + b * y, row + c * x + d * y)
         return (light * self._script.power(t)).astype(np.float32)
 
+    @property
+    def duration(self) -> int:
+        return self._script.duration
+
     def _origin(self, t: Array) -> tuple[Array, Array]:
         """Where the frame's pixel (0, 0) lies in the image, (column, row)."""
         right, down = self._script.position(t)
@@ -87,6 +102,29 @@ class Glow:
         dy = -(self.shape[0] - 1) / 2 - down
         (a, b), (c, d) = self._inverse
         return self._centre[0] + a * dx + b * dy, self._centre[1] + c * dx + d * dy
+
+
+class Glows:
+    """Several at once: their light adds up. Of one sensor and one duration."""
+
+    def __init__(self, parts: Sequence[Glow]) -> None:
+        self.parts = parts
+
+    def frames(self, rate: int) -> Iterator[tuple[int, Array]]:
+        """(time in us, frame), `rate` a second, from 0 to the end of the scripts."""
+        duration = self.parts[0].duration
+        for t in np.linspace(0, duration, round(duration * rate / 1e6) + 1).round().astype(np.int64):
+            frame = np.zeros(self.parts[0].shape, np.float32)
+            for part in self.parts:
+                part.add(int(t), frame)
+            yield int(t), frame
+
+    def at(self, t: Array, x: Array, y: Array) -> Array:
+        """Linear light, float32 (n,), at times in us and pixels."""
+        light = np.zeros(len(t), np.float32)
+        for part in self.parts:
+            light += part.at(t, x, y)
+        return light
 
 
 def _lit(image: Array) -> tuple[Array, tuple[float, float]]:
@@ -126,11 +164,10 @@ def _paint(image: Array, inverse: Array, column: float, row: float, power: np.fl
     (a, b), (c, d) = (inverse[0, 0], inverse[0, 1]), (inverse[1, 0], inverse[1, 1])
     height, width = image.shape
     for y in prange(frame.shape[0]):
-        frame[y] = 0.0
         first, last = _inside(column + b * y, a, width, 0, frame.shape[1])
         first, last = _inside(row + d * y, c, height, first, last)
         for x in range(first, last):
-            frame[y, x] = power * _bilinear(image, column + a * x + b * y, row + c * x + d * y)
+            frame[y, x] += power * _bilinear(image, column + a * x + b * y, row + c * x + d * y)
 
 
 @njit(cache=True)

@@ -27,6 +27,7 @@ class Script:
     duration            microseconds
     waveform            None is a steady lamp
     hertz, floor, phase cycles a second; darkest brightness as a share of the brightest; 0..1 of a cycle at t = 0
+    duty                of the waveform "pwm": the share of a cycle that it is bright
     """
 
     gamma: float
@@ -45,13 +46,14 @@ class Script:
     hertz: float
     floor: float
     phase: float
+    duty: float
 
     def power(self, t: Array) -> Array:
         """Brightness at times in us, floor to 1."""
         if self.waveform is None:
             return np.ones(np.shape(t), np.float64)
         cycle = (self.hertz * 1e-6 * np.asarray(t, np.float64) + self.phase) % 1.0
-        power: Array = self.floor + (1 - self.floor) * _wave(self.waveform, cycle)
+        power: Array = self.floor + (1 - self.floor) * _wave(self.waveform, cycle, self.duty)
         return power
 
     def position(self, t: Array) -> tuple[Array, Array]:
@@ -71,9 +73,14 @@ class Script:
 
 
 def draw_script(lamp: Lamp, shape: tuple[int, int], duration: int, rng: np.random.Generator) -> Script:
-    """A lamp within the ranges of the parameters; `shape` is the frame's (height, width), duration microseconds."""
+    """A lamp within the ranges of the parameters; `shape` is the frame's (height, width), duration microseconds.
+
+    It is steady, or follows the mains, or is a dimmed LED, which is switched on and off (pulse width modulation).
+    """
     height, width = shape
-    steady = rng.random() < lamp.steady
+    kind = rng.random()
+    steady, dimmed = kind < lamp.steady, lamp.steady <= kind < lamp.steady + lamp.dimmed
+    waveform: Waveform = "pwm" if dimmed else lamp.waveforms[rng.integers(len(lamp.waveforms))]
     return Script(
         gamma=rng.uniform(*lamp.gamma),
         brightness=rng.uniform(*lamp.brightness),
@@ -87,14 +94,15 @@ def draw_script(lamp: Lamp, shape: tuple[int, int], duration: int, rng: np.rando
         heading=rng.uniform(0, 2 * math.pi),
         turn=0.0 if rng.random() < STRAIGHT else rng.uniform(-TURN, TURN),
         duration=duration,
-        waveform=None if steady else lamp.waveforms[rng.integers(len(lamp.waveforms))],
-        hertz=rng.uniform(*lamp.hertz),
-        floor=rng.uniform(*lamp.floor),
+        waveform=None if steady else waveform,
+        hertz=rng.uniform(*(lamp.dimmed_hertz if dimmed else lamp.hertz)),
+        floor=0.0 if dimmed else rng.uniform(*lamp.floor),
         phase=rng.random(),
+        duty=rng.uniform(*lamp.duty),
     )
 
 
-def _wave(waveform: Waveform, cycle: Array) -> Array:
+def _wave(waveform: Waveform, cycle: Array, duty: float) -> Array:
     """0 to 1 over a cycle of 0 to 1."""
     wave: Array
     match waveform:
@@ -102,6 +110,8 @@ def _wave(waveform: Waveform, cycle: Array) -> Array:
             wave = 0.5 + 0.5 * np.sin(2 * math.pi * cycle)
         case "square":
             wave = np.where(cycle < 0.5, 1.0, 0.0)
+        case "pwm":
+            wave = np.where(cycle < duty, 1.0, 0.0)
         case "triangle":
             wave = 1 - np.abs(2 * cycle - 1)
         case "exponential":
