@@ -1,9 +1,9 @@
 """Scenes with a truth: input = background (+) flare, truth = background (+) light source.
 
-The flare contains its light sources, which are to be kept: only what is scattered or reflected is flare. Flare and light follow one
-script, one clock, one sensor and one sequence of random numbers; (+) is `fuse` with the background's share
-w = I_bg / (I_bg + I) of the light, I that of the flare or of the light source. I_bg is not known from events: one
-constant per scene stands for it, drawn from the range `night_level`.
+The flare contains its light sources, which are to be kept: only what is scattered or reflected is flare. Flare and
+light follow one script a lamp, one clock, one sensor and one sequence of random numbers; (+) is `fuse` with the
+background's share w = I_bg / (I_bg + I) of the light, I that of the flare or of the light sources. I_bg is not known
+from events: one constant per scene stands for it, drawn from the range `night_level`.
 """
 
 from collections.abc import Iterator
@@ -93,18 +93,16 @@ def compose(  # noqa: PLR0913 - three nouns of params.yaml, and what one scene d
     """The scene of a background, from 0 to the duration of a scene, and a (flare, light source) pair of images."""
     rng = np.random.default_rng(seed)
     shape = background.shape
-    scripts = [
-        draw_script(lamp, shape, scenes.duration, rng) for _ in range(rng.integers(lamp.count[0], lamp.count[1] + 1))
-    ]
+    lamps = range(rng.integers(lamp.count[0], lamp.count[1] + 1))
+    scripts = [draw_script(lamp, shape, scenes.duration, rng) for _ in lamps]
     core, lens = rng.uniform(*lamp.core), draw_lens(lamp, rng)
     level = rng.uniform(*scenes.night_level)
     noise, coin = rng.integers(2**63, size=2).tolist()
     with clock("reading"):
-        images = read_pair(*pair, scripts[0].gamma)
-        scattered, light = (
-            Glows([Glow(unclipped(image, core), script, shape) for script in scripts]) for image in images
-        )
-        flare = Glows([*scattered.parts, *(ghost.glow(script, shape) for script in scripts for ghost in lens)])
+        images = [unclipped(image, core) for image in read_pair(*pair, scripts[0].gamma)]
+        scattered, sources = ([Glow(image, script, shape) for script in scripts] for image in images)
+        ghosts = [ghost.glow(script, shape) for script in scripts for ghost in lens]
+        flare, light = Glows([*scattered, *ghosts]), Glows(sources)
     with clock("simulator"):
         videos = (clock.over("rendering", glow.frames(lamp.frame_rate)) for glow in (flare, light))
         streams = [simulate(video, sensor, noise) for video in videos]

@@ -96,7 +96,7 @@ def draw_script(lamp: Lamp, shape: tuple[int, int], duration: int, rng: np.rando
         duration=duration,
         waveform=None if steady else waveform,
         hertz=rng.uniform(*(lamp.dimmed_hertz if dimmed else lamp.hertz)),
-        floor=0.0 if dimmed else rng.uniform(*lamp.floor),
+        floor=rng.uniform(*lamp.floor),
         phase=rng.random(),
         duty=rng.uniform(*lamp.duty),
     )
