@@ -38,7 +38,7 @@ class Sample(Noun):
     sequences: Annotated[int, Field(ge=3)]
     seconds: Annotated[float, Field(ge=1)]
     frame_rate: Count
-    shape: Shape
+    shapes: Annotated[tuple[Shape, ...], Field(min_length=1)]
     flares: Annotated[int, Field(ge=3)]
 
 

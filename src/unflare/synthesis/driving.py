@@ -59,9 +59,23 @@ class Drive:
             yield round(t * 1e6), street.frame(t)
 
 
+@dataclass(frozen=True)
+class Pace:
+    """Range of speeds in metres a second, and how much the picture sways, 1 as in town."""
+
+    slowest: float
+    fastest: float
+    sway: float
+
+
+PACES = (Pace(0, 0, 0.02), Pace(1, 8, 0.5), Pace(8, 18, 1.0), Pace(18, 36, 1.2))  # parked, creeping, town, road
+
+
 def draw_drive(shape: tuple[int, int], rng: np.random.Generator) -> Drive:
-    """A drive by day, dusk or night; everything about it from `rng`."""
+    """A drive by day, dusk or night, from parked to fast; everything about it from `rng`."""
     hour = rng.choice(3, p=[0.3, 0.3, 0.4])  # day, dusk, night
+    pace = PACES[rng.choice(len(PACES), p=[0.2, 0.2, 0.4, 0.2])]
+    speed = rng.uniform(pace.slowest, pace.fastest)
     ambient = (rng.uniform(90, 160), rng.uniform(30, 70), rng.uniform(8, 20))[hour]
     vehicles = tuple(
         Vehicle(
@@ -76,12 +90,12 @@ def draw_drive(shape: tuple[int, int], rng: np.random.Generator) -> Drive:
     return Drive(
         shape=shape,
         seed=int(rng.integers(2**31)),
-        speed=rng.uniform(8, 22),
+        speed=speed,
         ambient=ambient,
         headlight=(0.0, 20.0, 70.0)[hour] * rng.uniform(0.6, 1.4),
         sky=ambient * (1.5, 1.2, 0.4)[hour],
         contrast=rng.uniform((0.2, 0.35, 0.55)[hour], (0.45, 0.65, 0.85)[hour]),
-        sway=(rng.uniform(1, 10), rng.uniform(0.5, 4)),
+        sway=(pace.sway * rng.uniform(1, 10), pace.sway * rng.uniform(0.5, 4)),
         sway_hertz=(rng.uniform(0.3, 1.2), rng.uniform(0.8, 2.5)),
         lamp=(0.0, 180.0, 255.0)[hour],
         lamp_spacing=rng.uniform(18, 35),
