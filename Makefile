@@ -52,4 +52,4 @@ compare: setup
 
 # Products only; the environment, raw data and the record of experiments stay.
 clean:
-	rm -rf data/sample data/index.json data/scenes data/features models reports/stages reports/training reports/evaluation reports/figures reports/previous.json reports/compare reports/report.*
+	rm -rf data/sample data/index.json data/scenes data/features models reports/stages reports/training reports/evaluation reports/figures reports/previous.json reports/findings.json reports/compare reports/report.*
