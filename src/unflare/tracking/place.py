@@ -35,7 +35,7 @@ def place() -> Place:
 
 
 def prepare_mlflow() -> None:
-    """Before MLflow is imported: it reports home by default, and a lost server would hold a computation up for minutes.
+    """Before MLflow is imported: it reports home and prints by default, and a lost server would hold a computation up.
 
     What is set in the environment already stays.
     """
@@ -43,3 +43,4 @@ def prepare_mlflow() -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
