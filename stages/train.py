@@ -30,7 +30,7 @@ REQUIREMENTS = ("torch", "numpy", "numba", "safetensors", "pydantic", "pyyaml")
 
 def main(features: Path, models: Path, report: Path, record_path: Path, checkpoints: Path) -> None:
     with runtime.stage(record_path, computes=True) as record, ExitStack() as stack:
-        p = params.load()
+        p, loaders = params.load(), runtime.loaders()
         with record.clock("reading"):
             caches = {name: Cache(features / f"{name}.h5", p.features.window) for name in ("train", "validation")}
         record.memory.mark("data")
@@ -51,10 +51,10 @@ def main(features: Path, models: Path, report: Path, record_path: Path, checkpoi
         session.run = run.id
         record.memory.mark("model")
         with record.clock("forecast"):
-            guard = forecast(network, p.training, record.network_memory, runtime.loaders())
+            guard = forecast(network, p.training, record.network_memory, loaders)
         fit(session, caches, p, record, run)
         history = session.history
-        summary = history.summary(p.training.batch * p.training.window) | {"loaders": runtime.loaders()}
+        summary = history.summary(p.training.batch * p.training.window) | {"loaders": loaders}
         summary |= {"overhead": overhead(history, record.clock, record.memory), "interruptions": session.interruptions}
         summary |= {"guard": asdict(guard) | {"measured": record.memory.most(guard.kind, *PHASES)}}
 

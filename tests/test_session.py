@@ -275,3 +275,13 @@ def test_a_batch_beyond_the_memory_is_refused_with_what_would_fit(tmp_path: Path
     assert "train: memory: a batch of 1000000 x 64 events would take" in done.stderr
     assert "2.00 GiB allowed (UNFLARE_MEMORY_LIMIT); a batch of" in done.stderr
     assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.slow
+def test_a_wrong_number_of_loaders_is_refused_before_there_is_a_run(tmp_path: Path) -> None:
+    write_project(tmp_path, steps=6)
+    wrong = environment(tmp_path, UNFLARE_LOADERS="two")
+    done = subprocess.run(STAGE, cwd=tmp_path, env=wrong, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "train: UNFLARE_LOADERS: expected a whole number, 0 or more, found 'two'\n"
+    assert not (tmp_path / "mlflow.db").exists()
