@@ -52,8 +52,8 @@ def main(features: Path, models: Path, report: Path, record_path: Path, checkpoi
         record.memory.mark("model")
         with record.clock("forecast"):
             guard = forecast(network, p.training, record.network_memory, loaders)
-        fit(session, caches, p, record, run)
-        history = session.history
+        fit(session, caches, p, loaders, record, run)
+        network, history = session.trainer.take_best(), session.history
         summary = history.summary(p.training.batch * p.training.window) | {"loaders": loaders}
         summary |= {"overhead": overhead(history, record.clock, record.memory), "interruptions": session.interruptions}
         summary |= {"guard": asdict(guard) | {"measured": record.memory.most(guard.kind, *PHASES)}}
@@ -64,7 +64,7 @@ def main(features: Path, models: Path, report: Path, record_path: Path, checkpoi
         record.memory.mark("threshold", p.training.steps)
         facts = {"features": list(FEATURES), "definition": VERSION, "window": p.features.window}
         with record.clock("threshold"):
-            threshold, scores = choose_threshold(session.trainer.take_best(), caches["validation"])
+            threshold, scores = choose_threshold(network, caches["validation"])
             network.save(models, facts | {"threshold": threshold, "validation": asdict(scores)})
         with record.clock("probe"):
             record.facts["reach"] = reach(network, p.seed)
@@ -79,12 +79,16 @@ def main(features: Path, models: Path, report: Path, record_path: Path, checkpoi
 
 
 def fit(
-    session: Session, caches: Mapping[str, Cache], p: params.Params, record: runtime.Record, run: tracking.Run
+    session: Session,
+    caches: Mapping[str, Cache],
+    p: params.Params,
+    loaders: int,
+    record: runtime.Record,
+    run: tracking.Run,
 ) -> None:
     """The steps that are left, each told to the run."""
-    network, done, loaders = session.trainer.network, session.trainer.done, runtime.loaders()
-    scan = f"{network.scan}, {record.device}"
-    record.implementations = {"scan": network.scan, "device": str(record.device), "forward": scan, "backward": scan}
+    done = session.trainer.done
+    record.implementations = {"scan": session.trainer.network.scan, "device": str(record.device)}
     if session.interruptions:
         print(f"training goes on after step {done:,} ({session.interruptions[-1]['reason']})")
     rows = session.rows(caches["train"], caches["validation"], p.seed, loaders, record.memory)

@@ -109,6 +109,7 @@ def test_the_alias_goes_to_the_version_of_the_newer_data() -> None:
     assert not deserves(ours, ours | {"validation.f1": "0.8"})
     assert not deserves(ours, ours)
     assert deserves(ours, {"validation.f1": "0.8", "data.features": "b"})
+    assert deserves(ours, {})
 
 
 def test_a_version_serves_the_model_of_its_run(root: Path) -> None:

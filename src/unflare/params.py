@@ -1,7 +1,8 @@
 """params.yaml as frozen nouns, read strictly: no defaults in code; an unknown or missing key is an error."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -134,6 +135,14 @@ def load(path: Path = Path("params.yaml")) -> Params:
         raise ValueError(
             "\n".join(_fault(path, fault["loc"], fault["msg"], fault["input"]) for fault in error.errors())
         ) from None
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested mapping with dotted names: {"a": {"b": 1}} -> {"a.b": 1}."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        result |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return result
 
 
 def _fault(path: Path, place: tuple[int | str, ...], message: str, found: object) -> str:

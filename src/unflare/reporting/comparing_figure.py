@@ -6,8 +6,7 @@ from pathlib import Path
 from unflare.reporting.colors import MUTED
 from unflare.reporting.comparison import Snapshot
 from unflare.reporting.drawing import COLORS, drawing, grouped_bars, stacked_bars
-
-GIB = 2**30
+from unflare.reporting.records import GIB
 
 
 def draw(runs: Mapping[str, Snapshot], path: Path) -> None:

@@ -1,8 +1,8 @@
 """What two runs can be compared by: parameters, scores, times and memory of one run, in a small dictionary."""
 
-from collections.abc import Mapping
 from typing import Any
 
+from unflare.params import flat
 from unflare.reporting.records import STAGES, Missing, Records
 
 Snapshot = dict[str, dict[str, Any]]
@@ -17,14 +17,6 @@ def snapshot(records: Records) -> Snapshot:
         except Missing:
             found[section.__name__.strip("_")] = {}
     return found
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested mapping with dotted names: {"a": {"b": 1}} -> {"a.b": 1}."""
-    result: dict[str, Any] = {}
-    for key, value in values.items():
-        result |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return result
 
 
 def _run(records: Records) -> dict[str, Any]:

@@ -6,13 +6,12 @@ from typing import Any
 from unflare.reporting.comparison import Snapshot, snapshot
 from unflare.reporting.document import Block, Cell, Table, Text
 from unflare.reporting.phrases import Phrases
-from unflare.reporting.records import Missing
+from unflare.reporting.records import GIB, Missing
 from unflare.reporting.summary import Material
 from unflare.reporting.tables import SCORES
 from unflare.reporting.time_tables import part_name
 
 PREVIOUS = "reports/previous.json"
-GIB = 2**30
 
 
 def previous(material: Material, say: Phrases) -> Iterator[Block]:

@@ -9,9 +9,8 @@ import numpy as np
 from unflare.events.stream import Array
 from unflare.reporting.colors import BLUE, GREEN, MUTED, ORANGE
 from unflare.reporting.drawing import COLORS, bars, drawing, grouped_bars, stacked_bars
-from unflare.reporting.records import Missing, Records, stage_file
+from unflare.reporting.records import GIB, Missing, Records, stage_file
 
-GIB = 2**30
 BLIND = {"keep_all": "--", "drop_all": ":", "oracle": "-."}  # methods that do not look at the events, and their lines
 
 

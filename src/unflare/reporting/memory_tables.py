@@ -4,9 +4,8 @@ from itertools import pairwise
 
 from unflare.reporting.document import Cell, Table
 from unflare.reporting.phrases import Phrases
-from unflare.reporting.records import Missing, Records, stage_file
+from unflare.reporting.records import GIB, Missing, Records, stage_file
 
-GIB = 2**30
 CURVE = "reports/training/memory.csv"
 KINDS = {"host": ("rss_bytes", "rss_bytes"), "device": ("device_bytes", "device_peak_bytes")}  # held, and its peak
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from unflare.params import flat
 from unflare.reporting import tables
-from unflare.reporting.comparison import flat
 from unflare.reporting.differences import previous
 from unflare.reporting.document import Block, Document, Figure, Heading, Text
 from unflare.reporting.judgements import advice, checks, guarded, problems

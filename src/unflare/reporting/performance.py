@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator
 from unflare.reporting import memory_tables, time_tables
 from unflare.reporting.document import Block, Checks, Figure, Text
 from unflare.reporting.phrases import Phrases
-from unflare.reporting.records import Missing, stage_file
+from unflare.reporting.records import GIB, Missing, stage_file
 from unflare.reporting.summary import Material, Section, check, or_missing
 
-GIB = 2**30
 MEMORY_CHECKS = ("memory_inside_limit", "memory_as_predicted", "memory_steady", "device_memory_steady")
 
 

@@ -53,7 +53,9 @@ def part_table(records: Records, say: Phrases) -> Table:
     for stage in records.stages():
         file = stage_file(stage)
         parts, seconds = records.numbers(file, "parts"), records.number(file, "seconds", low=1e-9)
-        ran = records.at(file, "implementations")
+        ran = dict(records.at(file, "implementations"))
+        if "scan" in ran:  # the network, where it is one of the methods
+            ran["unflare"] = f"{ran['scan']}, {ran['device']}"
         named = {part: value for part, value in parts.items() if part != "rest" and value >= LEAST * seconds}
         for part, value in sorted(named.items(), key=lambda item: -item[1]):
             rows.append(_timed(f"`{stage}` {part}", value, seconds, ran.get(part, "")))
@@ -104,8 +106,7 @@ def _workers(records: Records, stage: str) -> str:
 
 
 def _implementations(names: Mapping[str, str]) -> str:
-    """Of a stage; where the scan is named, the components that run it need not be."""
-    return "; ".join(f"{part}: {name}" for part, name in names.items() if "scan" not in names or part not in SCANNED)
+    return "; ".join(f"{part}: {name}" for part, name in names.items())
 
 
 def _named(parts: Mapping[str, float]) -> float:

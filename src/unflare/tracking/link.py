@@ -4,9 +4,7 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -41,14 +39,6 @@ def lock_tags(folder: Path, before: str) -> dict[str, str]:
     outs = ((stage, out) for stage, content in stages.items() for out in content.get("outs", []) if "md5" in out)
     tags = {f"dvc.{stage}.{out['path']}": out["md5"] for stage, out in outs}
     return tags | {"dvc.lock": hashlib.md5(json.dumps(stages, sort_keys=True).encode()).hexdigest()}
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested mapping with dotted names: {"a": {"b": 1}} -> {"a.b": 1}."""
-    result: dict[str, Any] = {}
-    for key, value in values.items():
-        result |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return result
 
 
 def git(folder: Path, *arguments: str) -> bytes:

@@ -36,9 +36,10 @@ def deserves(ours: Mapping[str, str], theirs: Mapping[str, str] | None) -> bool:
 
     It has to be better on the validation scenes. The test scenes must not choose: the best of many test scores is a
     chance high, and the report would then show it as what to expect of new data. Scores on other data do not compare,
-    so a version that was validated on other data than the holder takes over.
+    so a version that was validated on other data than the holder takes over, and so it does from a holder without
+    these tags, which got the alias by hand.
     """
-    return theirs is None or ours[DATA] != theirs[DATA] or float(ours[SCORE]) > float(theirs[SCORE])
+    return theirs is None or ours[DATA] != theirs.get(DATA) or float(ours[SCORE]) > float(theirs[SCORE])
 
 
 def _look_at_alias(client: MlflowClient, version: str, tags: Mapping[str, str], *, sound: bool) -> None:

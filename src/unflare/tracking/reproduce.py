@@ -11,7 +11,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from unflare.tracking.link import flat, git
+from unflare.params import flat
+from unflare.tracking.link import git
 
 CODE = ("src", "stages", "dvc.yaml")
 PATCH = Path("reproduce/changes.patch")  # of the run's artifacts

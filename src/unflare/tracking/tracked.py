@@ -9,8 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from unflare.params import flat
 from unflare.tracking.delivery import Delivery
-from unflare.tracking.link import flat, lock_tags, revision_tags
+from unflare.tracking.link import lock_tags, revision_tags
 from unflare.tracking.reproduce import PATCH, way_back
 
 

@@ -17,8 +17,8 @@ from unflare.training.validation import masked_loss
 
 # Peak of a step over what it keeps for its backward pass; measured 1.07 to 1.24 on a CPU, 1.02 to 1.11 on an H100.
 WORKING = 1.25
-LOADER = 320 * 2**20  # bytes that a process which makes batches takes, most of them torch's
-SETTLING = 160 * 2**20  # that allocators, HDF5 and MLflow take on the host meanwhile; measured 60 to 140 MiB
+LOADER = 320 * 2**20  # bytes that a process which makes batches takes, most of them torch's; measured 306 MiB
+SETTLING = 160 * 2**20  # that allocators, HDF5 and MLflow take on the host meanwhile; measured 16 to 128 MiB
 SECONDS = 0.5  # of steps that a throughput is measured over, at least
 
 

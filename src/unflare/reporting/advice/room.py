@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from unflare.reporting.records import Impossible, Missing, Records, finite
+from unflare.reporting.records import GIB, Impossible, Missing, Records, finite
 
 GAIN = 1.2  # in events a second, from which a larger batch is worth a thought
 RISES = 1.1  # in events a second, from one measured batch to the next
-GIB = 2**30
 
 
 def batch(records: Records) -> tuple[bool, dict[str, Any]]:

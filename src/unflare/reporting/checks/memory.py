@@ -4,11 +4,11 @@ import numpy as np
 
 from unflare.events.stream import Array
 from unflare.reporting.checks.verdict import NotApplicable, Status, Verdict, either
-from unflare.reporting.records import STAGES, Impossible, Missing, Records, stage_file
+from unflare.reporting.records import GIB, STAGES, Impossible, Missing, Records, stage_file
 
 CURVE = "reports/training/memory.csv"
 TRAINING = "reports/training/metrics.json"
-GIB, MIB = 2**30, 2**20
+MIB = 2**20
 # Of Student's t, by the number of blocks that a line goes through: 95 % either way at two degrees of freedom less.
 QUANTILES = {5: 3.182, 6: 2.776, 7: 2.571, 8: 2.447, 9: 2.365, 10: 2.306}
 NOISE = 0.03  # growth, as a share of what is held, that is none
