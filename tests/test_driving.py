@@ -6,14 +6,14 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
+from reference import sensor
 
-from unflare.params import Sensor
 from unflare.synthesis import simulate
 from unflare.synthesis.driving import Drive, draw_drive
 from unflare.synthesis.glare import encoded, flare_pair
 
 SHAPE = (120, 160)
-SENSOR = Sensor(k=(5.265, 20.0, 1e-4, 1e-7, 5e-9, 1e-5))
+SENSOR = sensor(5.265, 20.0, 1e-4, 1e-7, 5e-9, 1e-5)
 
 
 def drive(seed: int) -> Drive:

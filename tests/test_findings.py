@@ -24,7 +24,8 @@ from unflare.reporting.summary import evidence
 STAGE = "reports/stages/{}.json"
 TRAINING = "reports/training/metrics.json"
 SCORES = "reports/evaluation/metrics.json"
-SYNTHESIZE, TRAIN, PREPARE, EVALUATE = (STAGE.format(name) for name in ("synthesize", "train", "prepare", "evaluate"))
+NAMES = ("synthesize", "fusion", "train", "prepare", "evaluate")
+SYNTHESIZE, FUSION, TRAIN, PREPARE, EVALUATE = map(STAGE.format, NAMES)
 INDEX = "data/index.json"
 
 
@@ -130,6 +131,11 @@ PLANTED: list[tuple[str, str, str, Callable[[Any], object]]] = [
     ("simulator_ran_for_every_scene", "problem", SYNTHESIZE, inside("implementations", simulator="frame difference")),
     ("simulator_ran_for_every_scene", "problem", SYNTHESIZE, inside("facts", "scenes", train=39)),
     ("simulator_ran_for_every_scene", "problem", SYNTHESIZE, inside("facts", "scenes", train=41, test=11)),
+    ("fusion_is_close_to_exact", "warning", FUSION, inside("facts", "rows", "integrate", "ratio", mean=0.85)),
+    ("fusion_is_close_to_exact", "warning", FUSION, inside("facts", "rows", "integrate", "correlation", mean=0.6)),
+    ("fusion_is_close_to_exact", "warning", "params.yaml", inside("scenes", rule="pnl_es")),
+    ("fusion_is_close_to_exact", "problem", FUSION, inside("facts", "rows", "integrate", "ratio", mean=NAN)),
+    ("fusion_is_close_to_exact", "not_run", FUSION, lambda stage: stage["facts"]["rows"].pop("floor")),
     ("no_empty_scene", "problem", SYNTHESIZE, facts(empty_scenes=1)),
     ("no_empty_scene", "problem", SYNTHESIZE, facts(empty_scenes=-1)),
     ("no_empty_scene", "problem", SYNTHESIZE, facts(scenes={"train": 0, "validation": 0, "test": 0})),
@@ -226,7 +232,7 @@ def numbers(content: Any, *place: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401
     return [place] if isinstance(content, int | float) and not isinstance(content, bool) else []
 
 
-@pytest.mark.parametrize("file", [TRAINING, SCORES, PREPARE, SYNTHESIZE, TRAIN])
+@pytest.mark.parametrize("file", [TRAINING, SCORES, PREPARE, FUSION, SYNTHESIZE, TRAIN])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -1.0, "0.5"])
 def test_no_number_that_cannot_be_true_is_shown_as_verified(tmp_path: Path, file: str, value: float | str) -> None:
     path = write_results(tmp_path) / file
@@ -342,7 +348,7 @@ def test_real_data_is_verified(tmp_path: Path) -> None:
     assert statuses(tmp_path)["embedded_or_real_data"] == "verified"
 
 
-@pytest.mark.parametrize("file", [TRAINING, SCORES, SYNTHESIZE, PREPARE, "data/index.json", "params.yaml"])
+@pytest.mark.parametrize("file", [TRAINING, SCORES, SYNTHESIZE, FUSION, PREPARE, "data/index.json", "params.yaml"])
 def test_a_check_whose_record_is_missing_names_it(tmp_path: Path, file: str) -> None:
     (write_results(tmp_path) / file).unlink()
     missing = [finding for finding in judge(Records(tmp_path)) if finding.status == "not_run"]

@@ -11,6 +11,7 @@ import pytest
 from unflare import params
 from unflare.events import Array
 from unflare.params import Lamp
+from unflare.synthesis import simulate
 from unflare.synthesis.flare import Glow, read_pair
 from unflare.synthesis.lamp import Script, draw_script
 
@@ -127,3 +128,34 @@ def test_broken_pairs_are_refused(tmp_path: Path) -> None:
     broken.write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"c.png: expected an image"):
         read_pair(flare, broken, gamma=2.0)
+
+
+@pytest.mark.parametrize("waveform", ["sine", "square", "triangle", "exponential"])
+@pytest.mark.parametrize("hertz", [90.0, 117.0, 900.0])
+def test_frames_keep_step_with_the_flicker_and_miss_no_extreme(waveform: str, hertz: float) -> None:
+    script = replace(STILL, waveform=waveform, hertz=hertz, phase=0.4)
+    times = script.times(1200)
+    power, fine = script.power(times), script.power(np.arange(script.duration + 1))
+    assert (times[0], times[-1]) == (0, script.duration)
+    assert len(times) > 0.1 * max(1200, 8 * hertz)
+    assert np.abs(np.diff(np.log(power))).sum() == pytest.approx(np.abs(np.diff(np.log(fine))).sum(), rel=0.03)
+
+
+def test_frames_follow_the_movement_up_to_a_ceiling() -> None:
+    assert len(replace(STILL, speed=200.0).times(1000)) == 101
+    assert len(replace(STILL, speed=2000.0).times(1000)) == 401
+    assert len(replace(STILL, speed=1e6).times(1000)) == 1001
+    assert len(replace(STILL, waveform="sine", hertz=5000.0).times(1000)) <= 1003
+
+
+@pytest.mark.parametrize("waveform", ["sine", "square", "triangle", "exponential"])
+def test_frames_twice_as_often_give_as_many_events_of_a_flare(waveform: str) -> None:
+    sees = params.load(Path(__file__).parents[1] / "params.yaml").sensor
+    plain = sees.model_copy(
+        update=dict.fromkeys(("mismatch", "cutoff", "refractory", "hot_rate"), 0) | {"background_rate": 0}
+    )
+    script = replace(STILL, waveform=waveform, hertz=105.0, phase=0.3, speed=150.0, duration=60_000)
+    glow = Glow(blob(64), script, SHAPE)
+    few, many = (len(simulate(glow.frames(rate), plain, seed=1)) for rate in (1200, 2400))
+    assert few > 10_000
+    assert many == pytest.approx(few, rel=0.01)

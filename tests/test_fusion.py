@@ -5,6 +5,8 @@ import pytest
 
 from unflare.events import Array, Events, merge
 from unflare.synthesis import fuse
+from unflare.synthesis.fusion import LOWEST, Shares, Weight
+from unflare.synthesis.light import constant, shares
 
 SHAPE = (12, 16)
 
@@ -20,17 +22,23 @@ def rows(events: Events) -> list[tuple[int, ...]]:
     return list(zip(*(getattr(events, name).tolist() for name in "txyp"), strict=True))
 
 
+def split(w: float) -> Shares:
+    """A share for the background and the rest for the other light, as without a dark current."""
+    return Shares(w, 1 - w)
+
+
 BACKGROUND, OTHER = stream(4000, 1), stream(3000, 2)
+NONE = stream(0, 1)
 
 
 @pytest.mark.parametrize("rule", ["integrate", "pnl_es"])
 @pytest.mark.parametrize("form", ["number", "pixels", "function"])
 def test_a_light_alone_leaves_its_stream_as_it_is(rule: str, form: str) -> None:
     for value, alone in ((1.0, BACKGROUND), (0.0, OTHER)):
-        forms = {
-            "number": value,
-            "pixels": np.full(SHAPE, value, np.float32),
-            "function": lambda t, x, y, value=value: np.full(len(t), value),
+        forms: dict[str, Shares] = {
+            "number": split(value),
+            "pixels": Shares(*(np.full(SHAPE, one, np.float32) for one in split(value))),  # type: ignore[arg-type]
+            "function": Shares(*(constant(one) for one in (value, 1 - value))),
         }
         fused = fuse(BACKGROUND, OTHER, forms[form], rule, seed=3)
         assert rows(fused.events) == rows(alone)
@@ -39,7 +47,7 @@ def test_a_light_alone_leaves_its_stream_as_it_is(rule: str, form: str) -> None:
 
 
 def test_union_is_a_merge() -> None:
-    fused = fuse(BACKGROUND, OTHER, 0.5, "union", seed=3)
+    fused = fuse(BACKGROUND, OTHER, split(0.5), "union", seed=3)
     events, source = merge(BACKGROUND, OTHER)
     assert rows(fused.events) == rows(events)
     assert np.array_equal(fused.source, source)
@@ -47,7 +55,7 @@ def test_union_is_a_merge() -> None:
 
 @pytest.mark.parametrize("w", [0.1, 0.5, 0.8])
 def test_pnl_es_keeps_a_binomial_number(w: float) -> None:
-    fused = fuse(BACKGROUND, OTHER, w, "pnl_es", seed=5)
+    fused = fuse(BACKGROUND, OTHER, split(w), "pnl_es", seed=5)
     for source, share, count in ((0, w, 4000), (1, 1 - w, 3000)):
         assert abs((fused.source == source).sum() - share * count) < 4 * np.sqrt(count * w * (1 - w))
 
@@ -56,7 +64,10 @@ def test_a_weight_is_taken_where_and_when_the_event_is() -> None:
     def late_on_the_left(t: Array, x: Array, y: Array) -> Array:
         return ((t >= 25_000) & (x < 8)).astype(np.float32)
 
-    fused = fuse(BACKGROUND, OTHER, late_on_the_left, "pnl_es", seed=5)
+    def early_or_right(t: Array, x: Array, y: Array) -> Array:
+        return 1 - late_on_the_left(t, x, y)
+
+    fused = fuse(BACKGROUND, OTHER, Shares(late_on_the_left, early_or_right), "pnl_es", seed=5)
     inside = late_on_the_left(fused.events.t, fused.events.x, fused.events.y) == 1
     assert np.array_equal(fused.source == 0, inside)
 
@@ -64,25 +75,70 @@ def test_a_weight_is_taken_where_and_when_the_event_is() -> None:
 def test_what_survives_a_stronger_flare_survives_a_weaker_one() -> None:
     kept = []
     for w, other in ((0.3, OTHER), (0.6, stream(500, 9))):
-        fused = fuse(BACKGROUND, other, w, "pnl_es", seed=5)
+        fused = fuse(BACKGROUND, other, split(w), "pnl_es", seed=5)
         kept.append(rows(fused.events[fused.source == 0]))
     assert set(kept[0]) < set(kept[1])
     assert len(kept[0]) > 1000
 
 
-def test_integrate_at_equal_light_fires_on_every_second_event_of_one_polarity() -> None:
-    zeros, ones = np.zeros(6, np.uint16), np.ones(6, np.uint8)
-    background = Events(np.arange(6) * 10, zeros, zeros, ones, SHAPE)
-    other = Events(np.arange(6) * 10 + 5, zeros, zeros, ones, SHAPE)
-    fused = fuse(background, other, 0.5, "integrate", seed=0)
-    assert fused.events.t.tolist() == [5, 15, 25, 35, 45, 55]
-    assert np.allclose(fused.share, 0.5)
-    opposed = fuse(background, Events(other.t, zeros, zeros, 1 - ones, SHAPE), 0.5, "integrate", seed=0)
-    assert len(opposed.events) == 0
+@pytest.mark.parametrize("rule", ["integrate", "pnl_es"])
+def test_where_there_is_one_stream_in_its_own_light_alone_nothing_changes(rule: str) -> None:
+    """No flare leaves the background as it is, no background the flare; a dark current is no light."""
+    for lights, streams in (((40.0, 0.0), (BACKGROUND, NONE)), ((0.0, 40.0), (NONE, OTHER))):
+        fused = fuse(*streams, shares(*map(constant, lights), dark=20.0), rule, seed=3)
+        assert rows(fused.events) == rows(streams[0] if len(streams[0]) else streams[1])
+
+
+def test_shares_of_two_lights_add_up_to_one_and_the_dark_current() -> None:
+    worth = shares(constant(30.0), constant(50.0), dark=20.0)
+    assert [one(BACKGROUND.t, BACKGROUND.x, BACKGROUND.y)[0] for one in worth] == pytest.approx([0.5, 0.7])  # type: ignore[operator]
+
+
+def ramp(count: int, polarity: int, late: int = 0) -> Events:
+    """ON or OFF events at every pixel, one each 10 us."""
+    pixels = SHAPE[0] * SHAPE[1]
+    y, x = (np.tile(of, count).astype(np.uint16) for of in np.divmod(np.arange(pixels), SHAPE[1]))
+    t = np.repeat(np.arange(count) * 10 + late, pixels)
+    return Events(t, x, y, np.full(len(t), polarity, np.uint8), SHAPE)
+
+
+@pytest.mark.parametrize("w", [0.4, 0.7, 0.9])
+def test_integrate_fires_once_a_threshold_whatever_the_steps(w: float) -> None:
+    fused = fuse(ramp(50, 1), NONE, split(w), "integrate", seed=0)
+    assert set(fused.events.p.tolist()) == {1}
+    assert len(fused.events) / (SHAPE[0] * SHAPE[1]) == pytest.approx(50 * w, abs=1 - LOWEST)
+
+
+@pytest.mark.parametrize("w", [0.2, 0.5, 0.8])
+def test_a_first_step_fires_where_it_reaches_the_threshold_that_is_drawn(w: float) -> None:
+    pixels = SHAPE[0] * SHAPE[1]
+    fired = len(fuse(ramp(1, 0), NONE, split(w), "integrate", seed=0).events)
+    expected = max(0.0, (w - LOWEST) / (1 - LOWEST))
+    assert abs(fired / pixels - expected) <= 4 * np.sqrt(expected * (1 - expected) / pixels)
+
+
+def test_equal_and_opposite_steps_take_each_other_away() -> None:
+    small = fuse(ramp(20, 1), ramp(20, 0, late=5), split(0.5), "integrate", seed=0)
+    net = 2 * small.events.p.astype(int).sum() - len(small.events)
+    assert abs(net) <= SHAPE[0] * SHAPE[1]
+    assert np.allclose(small.share[small.events.t > 100], 0.5, atol=0.51)
+
+
+def test_thresholds_are_those_of_the_seed_and_the_same_for_two_lights() -> None:
+    """Where two flares are worth the same, they leave the same, whatever happens elsewhere."""
+    right = (OTHER.x >= 8).nonzero()[0]
+    one, again, other = (
+        fuse(BACKGROUND, light, split(0.6), "integrate", seed=seed)
+        for light, seed in ((OTHER, 1), (OTHER[right], 1), (OTHER, 2))
+    )
+    inside = [fused.events[fused.events.x >= 8] for fused in (one, again)]
+    assert rows(inside[0]) == rows(inside[1])
+    assert rows(one.events) != rows(again.events)
+    assert rows(one.events) != rows(other.events)
 
 
 def test_integrate_conserves_the_change_of_light() -> None:
-    fused = fuse(BACKGROUND, OTHER, 0.3, "integrate", seed=0)
+    fused = fuse(BACKGROUND, OTHER, split(0.3), "integrate", seed=0)
     for y, x in ((0, 0), (5, 7), (11, 15)):
         change = [
             worth * (2.0 * events.p[(events.y == y) & (events.x == x)] - 1).sum()
@@ -102,6 +158,6 @@ def test_integrate_conserves_the_change_of_light() -> None:
         (lambda t, x, y: np.zeros(2), "pnl_es", "must be 4000 numbers"),
     ],
 )
-def test_what_is_no_weight_is_refused(weight: float, rule: str, sentence: str) -> None:
+def test_what_is_no_share_is_refused(weight: Weight, rule: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        fuse(BACKGROUND, OTHER, weight, rule, seed=0)
+        fuse(BACKGROUND, OTHER, Shares(weight, 0.5), rule, seed=0)

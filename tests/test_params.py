@@ -36,6 +36,8 @@ def test_the_file_of_the_project_is_valid() -> None:
         ("training.learning_rate", float("nan")),
         ("training.lead", 1_000_000),
         ("lamp.hertz", [140.0, 80.0]),
+        ("scenes.night_level", [80.0, 4.0]),
+        ("scenes.night_level", [0.0, 80.0]),
         ("sensor.k", [1.0, 2.0]),
         ("scenes.rule", "magic"),
         ("data.test", 1.5),

@@ -20,6 +20,7 @@ TINY = {
     "sample": {"sequences": 3, "seconds": 1.0, "frame_rate": 100, "shape": [96, 128], "flares": 6},
     "scenes": {"train": 4, "validation": 2, "test": 2, "duration": 20_000},
     "lamp": {"frame_rate": 600},
+    "fusion": {"scenes": 4, "duration": 20_000, "shape": [96, 128]},
     "training": {"window": 256, "lead": 16, "steps": 20, "warmup": 2, "validate_every": 10, "validation_windows": 4},
 }
 

@@ -1,6 +1,8 @@
 """The clock's parts are the wall; memory belongs to its phase; jobs come back in order; bad input is one sentence."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -216,6 +218,24 @@ def test_jobs_come_back_in_order_and_a_failure_is_raised() -> None:
     assert list(runtime.parallel(square, range(5), 2)) == [0, 1, 4, 9, 16]
     with pytest.raises(ValueError, match="job -1"):
         list(runtime.parallel(square, [1, -1, 2], 2))
+
+
+def fatal(job: tuple[Path, int]) -> int:
+    """Kills its own process the first time that job 2 runs; job 9 every time."""
+    mark, number = job
+    if number == 9 or (number == 2 and not mark.exists()):
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+@pytest.mark.slow
+def test_a_killed_worker_loses_nothing_and_one_that_always_dies_is_given_up(tmp_path: Path) -> None:
+    mark = tmp_path / "killed"
+    assert list(runtime.parallel(fatal, [(mark, number) for number in range(6)], 2)) == list(range(6))
+    assert mark.exists()
+    with pytest.raises(ChildProcessError, match=r"3 times in a row one was killed .* job 2 of 3"):
+        list(runtime.parallel(fatal, [(mark, 0), (mark, 9), (mark, 1)], 1))
 
 
 def test_a_stage_leaves_its_record(tmp_path: Path) -> None:

@@ -5,16 +5,15 @@ import math
 import numba
 import numpy as np
 import pytest
-from reference import simulate_plainly
+from reference import sensor, simulate_by_frames, simulate_plainly
 from scipy import stats
 
 from unflare.events import Array, Events
-from unflare.params import Sensor
 from unflare.synthesis import simulate
 
-DVS346 = Sensor(k=(5.265, 20.0, 1e-4, 1e-7, 5e-9, 1e-5))
-SILENT = Sensor(k=(5.0, 20.0, 1e-12, 0.0, 0.0, 1e-12))
-LEAKING = Sensor(k=(5.0, 20.0, 1e-12, 1e-4, 0.0, 2e-3))
+DVS346 = sensor(5.265, 20.0, 1e-4, 1e-7, 5e-9, 1e-5)
+SILENT = sensor(5.0, 20.0, 1e-12, 0.0, 0.0, 1e-12)
+LEAKING = sensor(5.0, 20.0, 1e-12, 1e-4, 0.0, 2e-3)
 
 
 def flat(level: float, shape: tuple[int, int] = (40, 50)) -> Array:
@@ -49,7 +48,7 @@ def test_waiting_times_under_constant_drift_are_inverse_gaussian() -> None:
 
 def test_waiting_times_without_drift_follow_levy() -> None:
     sigma, span = 5e-3, 1_000_000
-    events = simulate([(0, flat(0)), (span, flat(0))], Sensor(k=(5, 20, 1e-12, 0, 0, sigma)), seed=4)
+    events = simulate([(0, flat(0)), (span, flat(0))], sensor(5, 20, 1e-12, 0, 0, sigma), seed=4)
     pixel = events.y.astype(np.int64) * events.shape[1] + events.x
     order = np.argsort(pixel, kind="stable")
     began = events.t[order][:-1][np.diff(pixel[order]) == 0]
@@ -63,7 +62,7 @@ def test_waiting_times_without_drift_follow_levy() -> None:
 
 def test_the_first_barrier_from_rest_is_the_one_along_the_drift_with_the_gamblers_odds() -> None:
     drift, sigma = 2e-5, 5e-3
-    events = simulate([(0, flat(0)), (10**7, flat(0))], Sensor(k=(5, 20, 1e-12, drift, 0, sigma)), seed=5)
+    events = simulate([(0, flat(0)), (10**7, flat(0))], sensor(5, 20, 1e-12, drift, 0, sigma), seed=5)
     assert len(events) > 100_000
     assert abs(events.p.mean() - 1 / (1 + math.exp(-2 * drift / sigma**2))) < 0.01
 
@@ -87,7 +86,14 @@ def test_counts_and_times_agree_with_the_plain_simulator() -> None:
     fast, plain = simulate(video, DVS346, seed=1), simulate_plainly(video, DVS346, seed=2)
     assert abs(len(fast) - len(plain)) < 4 * math.sqrt(len(plain))
     assert abs(fast.p.mean() - plain.p.mean()) < 0.03
-    assert stats.ks_2samp(waits(fast), waits(plain)).pvalue > 1e-3
+    # A pixel's waits repeat from cycle to cycle, so that there are fewer independent ones than a p-value supposes.
+    assert stats.ks_2samp(waits(fast), waits(plain)).statistic < 0.03
+
+
+def test_counts_agree_with_the_simulator_of_the_benchmark() -> None:
+    video = flicker(40, (48, 64))
+    found = len(simulate(video, DVS346, seed=1))
+    assert simulate_by_frames(video, DVS346, seed=2) == pytest.approx(found, rel=0.02)
 
 
 def test_bits_do_not_depend_on_the_number_of_threads() -> None:
@@ -117,8 +123,8 @@ def test_events_are_sorted_by_time_then_pixel_and_inside_the_sensor() -> None:
 
 def test_more_events_than_the_buffer_holds_are_all_written() -> None:
     video = [(i * 50_000, flat(3000.0 * (i % 2), (8, 8))) for i in range(4)]
-    events = simulate(video, Sensor(k=(500.0, 20.0, 1e-4, 1e-7, 5e-9, 1e-5)), seed=1)
-    assert abs(len(events) / (3 * 64) - 500 * 2 * 1500 / 1520) < 2 * 500 * 0.05
+    events = simulate(video, sensor(500.0, 20.0, 1e-4, 1e-7, 5e-9, 1e-5), seed=1)
+    assert abs(len(events) / (3 * 64) - 500 * math.log(3020 / 20)) < 500 * 0.05
 
 
 def test_one_frame_has_no_events() -> None:

@@ -8,9 +8,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Frequency = Annotated[float, Field(gt=0, le=5000)]  # half the frames a second that are rendered at most
 Range = tuple[float, float]
+PositiveRange = tuple[Positive, Positive]
 Shape = tuple[Count, Count]
 Waveform = Literal["sine", "square", "triangle", "exponential"]
 
@@ -21,7 +24,7 @@ class Noun(BaseModel):
     @model_validator(mode="after")
     def _ranges_ascend(self) -> Self:
         for name, field in type(self).model_fields.items():
-            if str(field.annotation) == str(Range):
+            if field.annotation in (Range, PositiveRange, tuple[Frequency, Frequency]):
                 low, high = getattr(self, name)
                 if low > high:
                     raise ValueError(f"{name}: the range {[low, high]} does not ascend")
@@ -43,9 +46,20 @@ class Sample(Noun):
 
 
 class Sensor(Noun):
-    """Constants of DVS-Voltmeter; time in microseconds, irradiance on the linear scale 0 to 255."""
+    """Constants of DVS-Voltmeter; time in microseconds, irradiance on the linear scale 0 to 255. And what real sensors
+    add, off at 0: `synthesis/pixels.py` says what."""
 
     k: tuple[Positive, Positive, Positive, float, float, Positive]
+    mismatch: Annotated[float, Field(ge=0, le=1)]
+    cutoff: NotNegative
+    refractory: Annotated[int, Field(ge=0, le=1_000_000)]
+    hot_share: Share
+    hot_rate: NotNegative
+    background_rate: NotNegative
+
+    def quiet(self) -> "Sensor":
+        """The same sensor without events that the light has no part in."""
+        return self.model_copy(update={"hot_rate": 0.0, "background_rate": 0.0})
 
 
 class Scenes(Noun):
@@ -56,12 +70,12 @@ class Scenes(Noun):
     flare_only: Share
     background_only: Share
     rule: Literal["integrate", "pnl_es", "union"]
-    night_level: Range
+    night_level: PositiveRange
 
 
 class Lamp(Noun):
     steady: Share
-    hertz: Range
+    hertz: tuple[Frequency, Frequency]
     floor: Range
     waveforms: Annotated[tuple[Waveform, ...], Field(min_length=1)]
     brightness: Range
@@ -71,6 +85,14 @@ class Lamp(Noun):
     translation: float
     speed: float
     frame_rate: Count
+
+
+class Fusion(Noun):
+    """The scenes in which fusion is held against the exact answer."""
+
+    scenes: Count
+    duration: Annotated[int, Field(ge=10_000, le=1_000_000)]
+    shape: Shape
 
 
 class Features(Noun):
@@ -115,6 +137,7 @@ class Params(Noun):
     sensor: Sensor
     scenes: Scenes
     lamp: Lamp
+    fusion: Fusion
     features: Features
     network: Network
     training: Training

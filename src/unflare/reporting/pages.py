@@ -7,6 +7,7 @@ from unflare.params import flat
 from unflare.reporting import tables
 from unflare.reporting.differences import previous
 from unflare.reporting.document import Block, Document, Figure, Heading, Text
+from unflare.reporting.fusion import fusion
 from unflare.reporting.judgements import advice, checks, guarded, problems
 from unflare.reporting.performance import figure, memory, safety, time
 from unflare.reporting.phrases import Phrases
@@ -96,6 +97,7 @@ SECTIONS: dict[str, Section] = {
     "problems": problems,
     "advice": advice,
     "pictures": pictures,
+    "fusion": fusion,
     "checks": checks,
     "guarded": guarded,
     "time": time,

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 GIB = 2**30
-STAGES = ("sample", "prepare", "synthesize", "featurize", "train", "evaluate")
+STAGES = ("sample", "prepare", "fusion", "synthesize", "featurize", "train", "evaluate")
 FILES: tuple[str, ...] = ("params.yaml", "dvc.lock", "data/index.json", "models/run.json", "reports/previous.json")
 FILES += ("reports/stages/*.json", "reports/training/*", "reports/evaluation/*")
 

@@ -1,12 +1,13 @@
 """What was made of the jobs: a line per scene, and what the lines add up to."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from unflare.events import SPLITS, Array, Scene, save_scene
+from unflare.events import SPLITS, Array, Scene, aside, save_scene
 from unflare.params import Lamp, Scenes, Sensor
 from unflare.runtime import Clock
 from unflare.synthesis.compose import Job, make_scene
@@ -28,13 +29,23 @@ class Made:
     seconds: dict[str, float]
 
 
+def paths(folder: Path, job: Job) -> tuple[Path, Path]:
+    """Where the scene of a job is, and its numbers: <folder>/<split>/NNNN.h5 and .json."""
+    scene = folder / job.split / f"{job.number:04d}.h5"
+    return scene, scene.with_suffix(".json")
+
+
 def make_and_save(folder: Path, scenes: Scenes, lamp: Lamp, sensor: Sensor, job: Job) -> Made:
-    """Makes the scene of a job as <folder>/<split>/NNNN.h5."""
+    """Makes the scene of a job, then its numbers: where these are, the scene is whole."""
     clock = Clock()
     scene = make_scene(scenes, lamp, sensor, job, clock)
+    where, numbers = paths(folder, job)
     with clock("writing"):
-        save_scene(folder / job.split / f"{job.number:04d}.h5", scene)
-    return _measured(job, scene, clock.parts())
+        save_scene(where, scene)
+    made = _measured(job, scene, clock.parts())
+    with aside(numbers) as temporary:
+        temporary.write_text(json.dumps(asdict(made)), encoding="utf-8")
+    return made
 
 
 def _measured(job: Job, scene: Scene, seconds: dict[str, float]) -> Made:

@@ -1,9 +1,16 @@
 """Scenes with a truth: input = background (+) flare, truth = background (+) light source.
 
 The flare contains its light source, which is to be kept: only the scattered rest is flare. Flare and light follow one
-script, one clock, one sensor and one sequence of random numbers; (+) is `fuse` with the background's share
-w = I_bg / (I_bg + I) of the light, I that of the flare or of the light source. I_bg is not known from events: one
-constant per scene stands for it, drawn from the range `night_level`.
+script, one clock, one sensor pixel by pixel, and one sequence of random numbers; (+) is `fuse` with what either light
+is worth beside the other, I_bg and that of the flare, or I_bg and that of the light source. I_bg is not known from
+events: one constant per scene stands for it, drawn from the range `night_level` (`light` says why).
+
+Hot pixels and background activity come from the recording alone, where there is one: it has those of the camera that
+made it, and a pixel has its noise once, however many videos its light is made of. Else the flare's sensor has them.
+
+The label of an input event is the flare's scattered share of the change that fired it, 0 to 1: of all worth that came
+to the pixel since it last fired, the part that came from events of the flare, times the part of the flare's light, then
+and there, that is not its source's.
 """
 
 from collections.abc import Iterator
@@ -14,12 +21,13 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from unflare.events import SPLITS, Array, Events, FlarePair, Index, Scene, Sequence, Split, empty, open_recording
+from unflare.events import SPLITS, Events, FlarePair, Index, Scene, Sequence, Split, empty, open_recording
 from unflare.params import Lamp, Scenes, Sensor
 from unflare.runtime import Clock
 from unflare.synthesis.flare import Glow, read_pair
 from unflare.synthesis.fusion import fuse
 from unflare.synthesis.lamp import draw_script
+from unflare.synthesis.light import constant, draw_level, scattered_part, shares
 from unflare.synthesis.voltmeter import IMPLEMENTATION, simulate
 
 Scenario = Literal["mixed", "flare_only", "background_only"]
@@ -92,21 +100,24 @@ def compose(  # noqa: PLR0913 - three nouns of params.yaml, and what one scene d
     """The scene of a background, from 0 to the duration of a scene, and a (flare, light source) pair of images."""
     rng = np.random.default_rng(seed)
     script = draw_script(lamp, background.shape, scenes.duration, rng)
-    level = rng.uniform(*scenes.night_level)
+    level = draw_level(scenes.night_level, rng)
     noise, coin = rng.integers(2**63, size=2).tolist()
     with clock("reading"):
         flare, light = (Glow(image, script, background.shape) for image in read_pair(*pair, script.gamma))
+    sees = sensor.quiet() if len(background) else sensor
     with clock("simulator"):
         videos = (clock.over("rendering", glow.frames(lamp.frame_rate)) for glow in (flare, light))
-        streams = [simulate(video, sensor, noise) for video in videos]
+        streams = [simulate(video, sees, noise) for video in videos]
     with clock("fusion"):
-        seen = fuse(background, streams[0], _Share(level, flare), scenes.rule, coin)
-        truth = fuse(background, streams[1], _Share(level, light), scenes.rule, coin)
-        scattered = _scattered(flare, light, seen.events)
+        seen, truth = (
+            fuse(background, stream, shares(constant(level), glow.at, sensor.k[1]), scenes.rule, coin)
+            for stream, glow in zip(streams, (flare, light), strict=True)
+        )
+        scattered = scattered_part(flare.at, light.at, seen.events)
     recipe = {
-        "lamp": asdict(script) | {"frame_rate": lamp.frame_rate},
+        "lamp": asdict(script) | {"frames": len(script.times(lamp.frame_rate))},
         "background_light": {"proxy": "constant", "level": level},
-        "sensor": list(sensor.k),
+        "sensor": sees.model_dump(mode="json"),
         "simulator": IMPLEMENTATION,
         "rule": scenes.rule,
         "counts": {
@@ -119,25 +130,6 @@ def compose(  # noqa: PLR0913 - three nouns of params.yaml, and what one scene d
         },
     }
     return Scene(seen.events, seen.share * scattered, truth.events, recipe)
-
-
-@dataclass(frozen=True)
-class _Share:
-    """The share of a constant background in the light at events."""
-
-    level: float
-    glow: Glow
-
-    def __call__(self, t: Array, x: Array, y: Array) -> Array:
-        return np.asarray(self.level / (self.level + self.glow.at(t, x, y)), np.float32)
-
-
-def _scattered(flare: Glow, light: Glow, events: Events) -> Array:
-    """What of the flare's light at each event is not the light source's, float32 0 to 1."""
-    place = (events.t, events.x, events.y)
-    whole, source = flare.at(*place), light.at(*place)
-    scattered: Array = np.clip(1 - np.divide(source, whole, out=np.ones_like(whole), where=whole > 0), 0, 1)
-    return scattered
 
 
 def _window(path: Path, duration: int, rng: np.random.Generator) -> tuple[int, Events]:

@@ -29,17 +29,28 @@ class Pair(NamedTuple):
 
 def read_pair(flare: Path, light: Path, gamma: float) -> Pair:
     """Both pictures in linear light, white 1. Raises ValueError of one sentence: unreadable, or of two sizes."""
-    images = [_linear(path, gamma) for path in (flare, light)]
+    images = [_image(path) for path in (flare, light)]
     if images[0].shape != images[1].shape:
-        raise ValueError(f"{light}: expected the size of its flare {images[0].shape}, found {images[1].shape}")
+        sizes = f"{images[0].shape[:2]}, found {images[1].shape[:2]}"
+        raise ValueError(f"{light}: expected the size of its flare {sizes}")
+    return linear_pair(images[0], images[1], gamma)
+
+
+def linear_pair(flare: Array, light: Array, gamma: float) -> Pair:
+    """Two coded pictures of one size, uint8 (h, w, 3), in linear light, white 1."""
+    images = [_linear(coded, gamma) for coded in (flare, light)]
     return Pair(np.maximum(*images), images[1])
 
 
-def _linear(path: Path, gamma: float) -> Array:
-    """Equal parts of red, green and blue, for an event sensor has no color filter and sees all of them."""
-    coded = cv2.imread(str(path), cv2.IMREAD_COLOR)
+def _image(path: Path) -> Array:
+    coded: Array | None = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if coded is None:
         raise ValueError(f"{path}: expected an image, found nothing that can be decoded")
+    return coded
+
+
+def _linear(coded: Array, gamma: float) -> Array:
+    """Equal parts of red, green and blue, for an event sensor has no color filter and sees all of them."""
     table = ((np.arange(256) / 255) ** gamma).astype(np.float32)
     image = table[coded].mean(axis=2)
     low, high = image.min(), image.max()
@@ -64,9 +75,8 @@ class Glow:
         self._inverse = np.linalg.inv(script.axes())
 
     def frames(self, rate: int) -> Iterator[tuple[int, Array]]:
-        """(time in us, frame), `rate` a second, from 0 to the end of the script."""
-        count = round(self._script.duration * rate / 1e6) + 1
-        for t in np.linspace(0, self._script.duration, count).round().astype(np.int64):
+        """(time in us, frame) from 0 to the end of the script, `rate` a second or as many as the script needs."""
+        for t in self._script.times(rate):
             frame = np.empty(self.shape, np.float32)
             power = self._script.power(t)
             _paint(self._image, self._inverse, *self._origin(t), np.float32(power), frame)

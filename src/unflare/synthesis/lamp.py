@@ -10,6 +10,12 @@ from unflare.params import Lamp, Waveform
 
 STRAIGHT = 0.5  # share of lamps that move in a straight line
 TURN = math.pi / 3  # of the others, the change of heading within a scene, at most
+CEILING = 10_000  # rendered frames a second, at most, for lamps of up to half as many cycles
+FINEST = 8  # frames a cycle, at least, where the ceiling allows
+STEP = 0.5  # pixels that a lamp moves in a frame, at most, where the ceiling allows
+EDGE = 100.0  # us that a jump of the brightness takes in the frames, at most
+JUMPS: dict[Waveform, tuple[float, ...]] = {"square": (0.0, 0.5), "exponential": (0.0,)}  # where in a cycle
+PEAK: dict[Waveform, float] = {"sine": 0.25}  # where the brightest is; 0 or 0.5 in the others
 DECAY = 3.0  # of the waveform "exponential": a cycle falls to exp(-3) of its peak
 
 
@@ -61,6 +67,26 @@ class Script:
         chord = travelled * np.sinc(bend / (2 * math.pi))  # of an arc that starts with the heading and turns by `bend`
         heading = self.heading + bend / 2
         return self.x + chord * np.cos(heading), self.y + chord * np.sin(heading)
+
+    def times(self, rate: int) -> Array:
+        """When to render, int64 us ascending, from 0 to the duration: `rate` frames a second, or more for fast changes.
+
+        No brightest and no darkest instant is missed: frames keep step with the flicker, an even number a cycle, and
+        stand on either side of a jump. Between two frames the brightness then rises or falls, and the number of events
+        of a lamp that stands still does not depend on the rate.
+        """
+        rate = min(CEILING, max(rate, math.ceil(self.speed / STEP)))
+        if self.waveform is None:
+            count = max(1, round(self.duration * rate / 1e6))
+            return np.linspace(0, self.duration, count + 1).round().astype(np.int64)
+        count = min(2 * math.ceil(max(FINEST, rate / self.hertz) / 2), max(2, int(CEILING / self.hertz) // 2 * 2))
+        cycles = np.arange(-1, math.ceil(self.duration * 1e-6 * self.hertz) + 1)[:, None]
+        inside = np.arange(count) / count + PEAK.get(self.waveform, 0.0)
+        before = np.array(JUMPS.get(self.waveform, ())) - min(EDGE * 1e-6 * self.hertz, 0.5 / count)
+        # A microsecond late rather than early: a jump is then over.
+        late, early = (np.floor((cycles + c - self.phase) * 1e6 / self.hertz).ravel() for c in (inside, before))
+        times = np.concatenate([[0, self.duration], late + 1, early]).astype(np.int64)
+        return np.unique(times[(times >= 0) & (times <= self.duration)])
 
     def axes(self) -> Array:
         """The image's axes in the frame, (2, 2): a step in the scaled image becomes a step in the frame."""

@@ -7,6 +7,7 @@ interval, pixel, how often), never of who drew before: the bits are the same on 
 Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014 (splitmix64).
 Giles, "Approximating the erfinv function", GPU Computing Gems, 2012.
 Michael, Schucany & Haas, "Generating random variates using transformations with multiple roots", 1976.
+Hu, Liu & Delbruck, "v2e: From Video Frames to Realistic DVS Events", CVPRW 2021 (the bandwidth).
 """
 
 import numpy as np
@@ -21,6 +22,9 @@ DRAWS = np.uint64(1 << 20)  # counters reserved for one pixel in one interval
 HIGH = np.uint64(32)
 CERTAIN = 45.0  # exp(-45) is below the resolution of a 64-bit draw: the barrier along the drift is certain
 UNSETTLED = np.float32(2.0)  # outside (-1, 1): this pixel may fire, settle it one by one
+ASLEEP = np.float32(3.0)  # a pixel in its refractory period has this and the microseconds left as its residual
+WHITE, DARK = 255.0, 20.0  # irradiance at which the bandwidth is the cutoff; what it keeps in the dark, as in v2e
+TIME = np.int64(31)  # bits of time in a packed disturbance, pixel << 32 | offset << 1 | polarity
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -37,6 +41,10 @@ _LOG = (
     *(7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1),
     *(-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1),
 )
+# artanh(z) / z in z^2, for |z| <= 0.21
+_ARTANH = (1 / 9, 1 / 7, 1 / 5, 1 / 3, 1.0)
+# 2^f for |f| <= 1/2, Taylor's series
+_EXP2 = (1.5403530e-4, 1.3333558e-3, 9.6181291e-3, 5.5504109e-2, 2.4022651e-1, 6.9314718e-1, 1.0)
 # erfinv(u) / u in w = -log(1 - u^2): of w - 2.5 where w < 5, of sqrt(w) - 3 beyond; Giles
 _CENTRE = (
     *(2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087),
@@ -108,18 +116,55 @@ def residuals(pixels: int, key: np.uint64) -> Array:
     return v
 
 
+@njit(inline="always", error_model="numpy")
+def rise(a: np.float32, b: np.float32, k2: np.float32) -> np.float32:
+    """log((b + k2) / (a + k2)) to 3e-7 of itself, however small: no branch, no difference of logarithms.
+
+    The ratio is 2^e (1 + z) / (1 - z) with |z| <= 0.21; at e = 0, z is (b - a) / (a + b + 2 k2), exact in b - a.
+    """
+    low, high = np.float32(a + k2), np.float32(b + k2)
+    # Each sum is brought back to 32 bits, as numba's are of 64, which fills half as many of a register's lanes.
+    e = np.int32(np.int32(np.int32(high.view(np.int32) - low.view(np.int32)) + np.int32(0x00400000)) >> np.int32(23))
+    low *= np.int32(np.int32(e + _BIAS) << np.int32(23)).view(np.float32)
+    top = b - a if e == 0 else high - low
+    z = top / (high + low)
+    return np.float32(e) * _LOG2 + np.float32(2) * z * _polynomial(z * z, _ARTANH)
+
+
+@njit(inline="always", error_model="numpy")
+def falling(x: np.float32) -> np.float32:
+    """exp(-x) for x >= 0, to 2e-7; 0 to it beyond 80."""
+    y = np.float32(-1.4426950408889634) * min(x, np.float32(80))
+    whole = np.int32(y - _HALF)
+    power = np.int32(np.int32(whole + _BIAS) << np.int32(23)).view(np.float32)
+    return power * _polynomial(y - np.float32(whole), _EXP2)
+
+
 @njit(cache=True, parallel=True)
 def interval(  # noqa: PLR0913
-    a: Array, b: Array, span: float, k: Array, key: np.uint64, v: Array, following: Array, buffer: Array
+    a: Array,
+    b: Array,
+    span: float,
+    k: Array,
+    pixels: tuple[Array, float, int],
+    disturbances: Array,
+    key: np.uint64,
+    state: tuple[Array, Array],
+    following: tuple[Array, Array],
+    buffer: Array,
 ) -> Array:
-    """Packed events of each block of rows into its line of `buffer`, residuals into `following`; counts per block.
+    """Packed events of each block of rows into its line of `buffer`, states into `following`; counts per block.
+
+    pixels         1 / threshold of each pixel (h, w) float32; cutoff at white in Hz, 0 for none; refractory us
+    disturbances   events that the light has no part in, packed with `TIME` and in order
+    state          residual voltage (h, w) and, where there is a cutoff, the receptor's lag (h, w), float32
 
     A count above the buffer's width says that the block's events did not fit.
     """
     counts = np.zeros(BLOCKS, np.int64)
     for block in prange(BLOCKS):
         rows = (block * len(a) // BLOCKS, (block + 1) * len(a) // BLOCKS)
-        counts[block] = _block(a, b, span, k, key, v, following, rows, buffer[block])
+        counts[block] = _block(a, b, span, k, pixels, disturbances, key, state, following, rows, buffer[block])
     return counts
 
 
@@ -129,21 +174,45 @@ def _block(  # noqa: PLR0913
     b: Array,
     span: float,
     k: Array,
+    pixels: tuple[Array, float, int],
+    disturbances: Array,
     key: np.uint64,
-    v: Array,
-    following: Array,
+    state: tuple[Array, Array],
+    following: tuple[Array, Array],
     rows: tuple[int, int],
     out: Array,
 ) -> int:
     width = a.shape[1]
+    sharpness, cutoff, refractory = pixels
+    (v, lag), (next_v, next_lag) = state, following
     chi, coin = np.empty(width, np.uint32), np.empty(width, np.uint32)
+    change = np.empty(width, np.float32)
+    disturbed = np.searchsorted(disturbances, np.int64(rows[0] * width) << (TIME + 1))
     found = 0
     for y in range(rows[0], rows[1]):
         _draw(key + GOLDEN * (DRAWS * np.uint64(y * width)), chi, coin)
-        _settle(a[y], b[y], np.float32(span), k, chi, coin, v[y], following[y])
+        change[:] = 0.0
+        if _differ(a[y].view(np.int32), b[y].view(np.int32)):
+            _change(a[y], b[y], np.float32(k[1]), change)
+        if cutoff > 0:
+            _follow(a[y], b[y], np.float32(span), np.float32(cutoff), lag[y], next_lag[y], change)
+        _settle(a[y], b[y], np.float32(span), k, change, sharpness[y], chi, coin, v[y], next_v[y])
+        ahead = disturbed
+        while ahead < len(disturbances) and disturbances[ahead] >> (TIME + 1) < (y + 1) * width:
+            next_v[y, (disturbances[ahead] >> (TIME + 1)) - y * width] = UNSETTLED
+            ahead += 1
         for x in range(width):
-            if following[y, x] == UNSETTLED:
-                found = _fire(a[y, x], b[y, x], span, k, key, y * width + x, v, following, out, found)
+            if next_v[y, x] == UNSETTLED:
+                pixel = y * width + x
+                first = disturbed
+                while disturbed < ahead and disturbances[disturbed] >> (TIME + 1) == pixel:
+                    disturbed += 1
+                light = 0.5 * (np.float64(a[y, x]) + np.float64(b[y, x]))
+                drift, noise = _law(light, np.float64(change[x]) / span, np.float64(sharpness[y, x]), k)
+                mine = (first, disturbed)
+                found, next_v[y, x] = _fire(
+                    drift, noise, span, refractory, disturbances, mine, key, pixel, v[y, x], out, found
+                )
     return found
 
 
@@ -157,8 +226,66 @@ def _draw(row: np.uint64, chi: Array, coin: Array) -> None:
 
 
 @njit(error_model="numpy")
+def _differ(a: Array, b: Array) -> bool:
+    """Whether any bit of two rows does. Many rows are dark, and a loop over integers vectorises, one over `max` not."""
+    found = np.int32(0)
+    for x in range(len(a)):
+        found |= a[x] ^ b[x]
+    return found != 0
+
+
+@njit(error_model="numpy")
+def _change(a: Array, b: Array, k2: np.float32, change: Array) -> None:
+    """By how much the logarithm of the light changes."""
+    for x in range(len(a)):
+        change[x] = rise(a[x], b[x], k2)
+
+
+@njit(error_model="numpy")
+def _follow(  # noqa: PLR0913
+    a: Array, b: Array, span: np.float32, cutoff: np.float32, lag: Array, following: Array, change: Array
+) -> None:
+    """The receptor through a row, at once where it is at rest and nothing changes."""
+    following[:] = 0.0
+    at_rest = following.view(np.int32)
+    if _differ(lag.view(np.int32), at_rest) or _differ(change.view(np.int32), at_rest):
+        _lag(a, b, span, cutoff, lag, following, change)
+
+
+@njit(error_model="numpy")
+def _lag(  # noqa: PLR0913
+    a: Array, b: Array, span: np.float32, cutoff: np.float32, lag: Array, following: Array, change: Array
+) -> None:
+    """What a first-order low pass leaves of the change; exact for a signal that is linear within the interval.
+
+    lag   how far the receptor's logarithm stays behind that of the light
+    """
+    one, half = np.float32(1), np.float32(0.5)
+    pace = np.float32(2e-6 * np.pi) * cutoff * span / np.float32(WHITE + DARK)
+    for x in range(len(a)):
+        r = pace * (half * (a[x] + b[x]) + np.float32(DARK))
+        e = falling(r)
+        short = one - half * r + np.float32(1 / 6) * r * r
+        left = lag[x] * e + change[x] * (short if r < np.float32(0.01) else (one - e) / r)
+        left = (
+            left if np.abs(left) > np.float32(1e-20) else np.float32(0)
+        )  # denormal numbers take a hundred times as long
+        change[x] -= left - lag[x]
+        following[x] = left
+
+
+@njit(error_model="numpy")
 def _settle(  # noqa: PLR0913
-    a: Array, b: Array, span: np.float32, k: Array, chi: Array, coin: Array, v: Array, following: Array
+    a: Array,
+    b: Array,
+    span: np.float32,
+    k: Array,
+    change: Array,
+    sharpness: Array,
+    chi: Array,
+    coin: Array,
+    v: Array,
+    following: Array,
 ) -> None:
     """First draw of a row of pixels, without branches so that it vectorises: those that do not fire are done with."""
     k1, k2, k3 = np.float32(k[0]) / span, np.float32(k[1]), np.float32(k[2])
@@ -166,9 +293,8 @@ def _settle(  # noqa: PLR0913
     one, two, half, certain = np.float32(1), np.float32(2), np.float32(0.5), np.float32(CERTAIN / 2)
     for x in range(len(a)):
         light = half * (a[x] + b[x])
-        gain = one / (light + k2)
-        drift = k1 * (b[x] - a[x]) * gain + k4 + k5 * light
-        noise = k3 * np.sqrt(light) * gain + k6
+        drift = sharpness[x] * (k1 * change[x] + k4 + k5 * light)
+        noise = sharpness[x] * (k3 * np.sqrt(light) / (light + k2) + k6)
         s2 = noise * noise
         sign = one if drift > 0 else -one
         c = np.abs(drift)
@@ -177,34 +303,46 @@ def _settle(  # noqa: PLR0913
         g = c + q + np.sqrt(q * (q + two * c))
         speed = g if uniform32(coin[x]) * (g + c) <= g else c * c / g
         step = span * speed
-        settled = (step < distance) & (c * (two - distance) > certain * s2)
+        settled = (v[x] < one) & (step < distance) & (c * (two - distance) > certain * s2)
         following[x] = v[x] + sign * step if settled else UNSETTLED
 
 
 @njit(error_model="numpy")
+def _law(light: float, slope: float, sharpness: float, k: Array) -> tuple[float, float]:
+    """Drift and noise of a pixel, of a signal that changes by `slope` a microsecond."""
+    drift = sharpness * (k[0] * slope + k[3] + k[4] * light)
+    return drift, sharpness * (k[2] * np.sqrt(light) / (light + k[1]) + k[5])
+
+
+@njit(error_model="numpy")
 def _fire(  # noqa: PLR0913
-    a: float,
-    b: float,
+    drift: float,
+    noise: float,
     span: float,
-    k: Array,
+    refractory: int,
+    disturbances: Array,
+    mine: tuple[int, int],
     key: np.uint64,
     pixel: int,
-    v: Array,
-    following: Array,
+    voltage: float,
     out: Array,
     found: int,
-) -> int:
-    """One pixel through one interval, event by event; returns how many events the block has now found."""
-    light = 0.5 * (np.float64(a) + np.float64(b))
-    drift = k[0] * (np.float64(b) - np.float64(a)) / (span * (light + k[1])) + k[3] + k[4] * light
-    noise = k[2] * np.sqrt(light) / (light + k[1]) + k[5]
-    s2 = noise * noise
-    c = abs(drift)
-    y, x = divmod(pixel, v.shape[1])
-    voltage = float(v[y, x])
-    now = 0.0
-    draw = DRAWS * np.uint64(pixel)
-    while True:
+) -> tuple[int, float]:
+    """One pixel through one interval, event by event; how many events the block has now found, and the residual.
+
+    mine   first and last + 1 of the disturbances of this pixel
+    """
+    s2, c = noise * noise, abs(drift)
+    asleep = voltage > 1.0
+    now = voltage - float(ASLEEP) if asleep else 0.0
+    voltage = 0.0 if asleep else float(voltage)
+    draw, (waiting, last) = DRAWS * np.uint64(pixel), mine
+    speed, sign = 0.0, 1.0
+    while now < span:
+        while waiting < last and _offset(disturbances[waiting]) < now:
+            waiting += 1  # it fell into the refractory period
+        disturbed = waiting < last
+        until = _offset(disturbances[waiting]) if disturbed else span
         sign = 1.0 if drift > 0 else -1.0
         against = 1.0 + sign * voltage
         if c * against <= 0.5 * CERTAIN * s2 and uniform(mixed(~(key + GOLDEN * draw))) > _along(2.0 * c / s2, against):
@@ -214,16 +352,29 @@ def _fire(  # noqa: PLR0913
         q = np.float64(chi_square(np.uint32(bits >> HIGH))) * s2 / (2.0 * distance)
         g = c + q + np.sqrt(q * (q + 2.0 * c))
         speed = g if uniform32(np.uint32(bits)) * (g + c) <= g else c * c / g
-        if (span - now) * speed <= distance:
+        if (until - now) * speed > distance:
+            now += distance / speed
+        elif disturbed:
+            now, sign = until, 1.0 if disturbances[waiting] & 1 else -1.0
+            waiting += 1
+        else:
             break
-        now += distance / speed
         voltage = 0.0
         draw += np.uint64(1)
+        stamp = np.int64(now + 0.5)
         if found < len(out):
-            out[found] = (np.int64(now + 0.5) << 33) | (np.int64(pixel) << 1) | np.int64(sign > 0)
+            out[found] = (stamp << 33) | (np.int64(pixel) << 1) | np.int64(sign > 0)
         found += 1
-    following[y, x] = max(-0.9999999, min(0.9999999, voltage + sign * speed * (span - now)))
-    return found
+        now = now if refractory == 0 else np.float64(stamp + refractory)
+    else:
+        return found, float(ASLEEP) + (now - span) if refractory else 0.0
+    return found, max(-0.9999999, min(0.9999999, voltage + sign * speed * (span - now)))
+
+
+@njit(inline="always", error_model="numpy")
+def _offset(disturbance: np.int64) -> float:
+    """When a disturbance happens, microseconds from the start of the interval."""
+    return np.float64((disturbance >> 1) & ((1 << TIME) - 1))
 
 
 @njit(error_model="numpy")

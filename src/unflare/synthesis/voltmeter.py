@@ -6,7 +6,7 @@ sensor fires where it first leaves (-1, 1), and the voltage starts anew at 0.
 
     L       irradiance, linear, 0 to 255 (above 255 where a lamp outshines white)
     k1..k6  constants of the sensor
-    μ       drift, per us:       k1 (L_b - L_a) / ((t_b - t_a) (L_m + k2)) + k4 + k5 L_m,  L_m = (L_a + L_b) / 2
+    μ       drift, per us:       k1 log((L_b + k2) / (L_a + k2)) / (t_b - t_a) + k4 + k5 L_m,  L_m = (L_a + L_b) / 2
     σ       noise, per sqrt(us): k3 sqrt(L_m) / (L_m + k2) + k6
     v       residual voltage, carried from frame to frame; starts uniform in (-1, 1), so that pixels do not fire in step
     ε       distance to the barrier that v heads for: 1 - v (ON) or 1 + v (OFF); the other is 2 - ε away
@@ -16,6 +16,13 @@ without drift. Given the barrier, the waiting time τ is inverse Gaussian, of me
 the drift: a path conditioned on the barrier is one with the drift turned round). Michael, Schucany & Haas (1976) draw
 it from y = N(0, 1)²; with q = y σ²/(2ε) and g = |μ| + q + sqrt(q (q + 2|μ|)) their two roots are τ = ε/g and ε g/μ²,
 the first with probability g/(g + |μ|). Nothing divides by μ: at μ = 0 it is the Lévy law ε²/(σ² y) itself.
+
+The paper's drift has (L_b - L_a) / (L_m + k2) where ours has the logarithm, which is the mean of k1 dL/dt / (L + k2)
+over a linear ramp. The paper's is its midpoint rule: right for small steps, and never above 2, so that black to white
+(255) in one interval gave 9 events where the same ramp in many intervals gives k1 log((255 + k2) / k2) = 13.8. With
+the mean, the number of events does not depend on how often a video is sampled, only on the extremes that it passes.
+
+What the model leaves out and real sensors have is in `pixels.py`; with all of it at 0 the bits are the plain model's.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,41 +32,41 @@ import numpy as np
 
 from unflare.events import Array, Events, empty
 from unflare.params import Sensor
-from unflare.synthesis.passage import BLOCKS, GOLDEN, interval, mixed, residuals
+from unflare.synthesis.passage import BLOCKS, interval, residuals
+from unflare.synthesis.pixels import disturbances, draw_pixels, key
 
 IMPLEMENTATION = "DVS-Voltmeter, numba"
-WORD = (1 << 64) - 1
 
 
 def simulate(video: Iterable[tuple[int, Array]], sensor: Sensor, seed: int) -> Events:
     """Events of a video of (time in us, frame (h, w) linear 0 to 255), in time order; constant memory in the video.
 
-    The same video, sensor and seed give the same bits on any number of threads. Raises ValueError where the video has
-    no frame, times do not ascend, shapes differ, or a value is negative or not finite.
+    The same video, sensor and seed give the same bits on any number of threads. Two videos with the same seed are seen
+    by the same pixels: thresholds, hot pixels and background activity are the same. Raises ValueError where the video
+    has no frame, times do not ascend, shapes differ, or a value is negative or not finite.
     """
     frames = _checked(video)
     first = next(frames, None)
     if first is None:
         raise ValueError("video: expected at least one frame, found none")
     shape = first[1].shape
-    constants = np.array(sensor.k, np.float64)
-    v = residuals(shape[0] * shape[1], _key(seed, 0)).reshape(shape)
-    following = np.empty_like(v)
-    buffer = np.empty((BLOCKS, max(256, v.size // BLOCKS)), np.int64)
+    k, pixels = np.array(sensor.k, np.float64), draw_pixels(sensor, shape, seed)
+    traits = (pixels.sharpness, float(sensor.cutoff), int(sensor.refractory))
+    lag = np.zeros(shape if sensor.cutoff else (0, 0), np.float32)
+    state = (residuals(shape[0] * shape[1], key(seed, 0)).reshape(shape), lag)
+    following = (np.empty_like(state[0]), np.empty_like(lag))
+    buffer = np.empty((BLOCKS, max(256, shape[0] * shape[1] // BLOCKS)), np.int64)
     parts = []
     for number, ((start, a), (stop, b)) in enumerate(pairwise(_chained(first, frames)), 1):
-        key = _key(seed, number)
-        counts = interval(a, b, float(stop - start), constants, key, v, following, buffer)
+        noise = disturbances(sensor, pixels, stop - start, seed, number)
+        passage = (a, b, float(stop - start), k, traits, noise, key(seed, number), state, following)
+        counts = interval(*passage, buffer)
         if counts.max() > buffer.shape[1]:  # nothing is committed yet, and the draws depend on the counters alone
             buffer = np.empty((BLOCKS, 2 * int(counts.max())), np.int64)
-            counts = interval(a, b, float(stop - start), constants, key, v, following, buffer)
-        v, following = following, v
+            counts = interval(*passage, buffer)
+        state, following = following, state
         parts.append(_sorted(buffer, counts, start, stop, shape))
     return _joined(parts, shape)
-
-
-def _key(seed: int, number: int) -> np.uint64:
-    return np.uint64(mixed(np.uint64((int(mixed(np.uint64(seed & WORD))) + number * int(GOLDEN)) & WORD)))
 
 
 def _chained(first: tuple[int, Array], rest: Iterator[tuple[int, Array]]) -> Iterator[tuple[int, Array]]:

@@ -6,7 +6,7 @@ NotApplicable where there is nothing to look at. Where two records say the same 
 
 from collections.abc import Callable
 
-from unflare.reporting.checks import data, learning, machine, memory, network, origin, scores, timing
+from unflare.reporting.checks import data, fusion, learning, machine, memory, network, origin, scores, timing
 from unflare.reporting.checks.verdict import NotApplicable, Status, Verdict
 from unflare.reporting.records import Records
 
@@ -20,6 +20,7 @@ CHECKS: tuple[Check, ...] = (
     network.state_space_backend,
     network.same_scan_everywhere,
     data.simulator_ran_for_every_scene,
+    fusion.fusion_is_close_to_exact,
     data.no_empty_scene,
     data.labels_have_both_classes,
     data.polarity_does_not_give_label,
