@@ -14,6 +14,7 @@ from unflare.network import Classifier
 from unflare.scores import best_threshold
 
 EXAMPLES = 3
+GALLERY = 12
 
 
 def main(scenes: Path, models: Path, report: Path, record_path: Path) -> None:
@@ -44,6 +45,7 @@ def main(scenes: Path, models: Path, report: Path, record_path: Path) -> None:
             results.write_tables(report, tables, thresholds["unflare"], record.clock.seconds)
             results.write_curves(report, found)
             results.write_examples(report, found["unflare"], test, EXAMPLES)
+            results.write_gallery(report, test[:GALLERY])
         with record.clock("tracking"):
             run.metrics({f"evaluation/{name}": value for name, value in tables["test"]["unflare"]["overall"].items()})
             run.artifact(report / "metrics.json", "evaluation")

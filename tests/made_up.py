@@ -125,7 +125,9 @@ def lock(root: Path) -> None:
     wrote = {stage: [f"reports/stages/{stage}.json"] for stage in STAGE_PARTS}
     wrote["prepare"] += ["data/index.json"]
     wrote["train"] += [f"reports/training/{name}" for name in ("steps.csv", "memory.csv", "metrics.json")]
-    wrote["evaluate"] += [f"reports/evaluation/{name}" for name in ("metrics.json", "curves.csv", "examples.npz")]
+    wrote["evaluate"] += [
+        f"reports/evaluation/{name}" for name in ("metrics.json", "curves.csv", "examples.npz", "gallery.npz")
+    ]
     folders = {"sample": "data/sample", "synthesize": "data/scenes", "featurize": "data/features", "train": "models"}
     reads = {"synthesize": "data/sample", "featurize": "data/scenes", "train": "data/features", "evaluate": "models"}
     used = {
@@ -280,6 +282,8 @@ def _write_evaluation(folder: Path, shape: tuple[int, int]) -> None:
     rows += [("baf", 0.5, 0.41, 0.55, 0.48), ("drop_all", 0.5, 0.38, 1.0, 1.0)]
     _csv(folder / "curves.csv", ["method", "threshold", "precision", "recall", "false_positive_rate"], rows)
     np.savez_compressed(folder / "examples.npz", **_example(0, shape), **_example(1, shape))
+    tiles = [_tile(number, shape) for number in range(5)]
+    np.savez_compressed(folder / "gallery.npz", **{name: value for tile in tiles for name, value in tile.items()})
 
 
 def _scenarios(*row: float | None) -> dict[str, dict[str, float | None]]:
@@ -290,6 +294,13 @@ def _scenarios(*row: float | None) -> dict[str, dict[str, float | None]]:
     background = alone | {"flare_removed": None, "background_kept": row[4]}
     flare = alone | {"flare_share": 1.0, "background_kept": None}
     return {"overall": overall, "mixed": overall, "flare_only": flare, "background_only": background}
+
+
+def _tile(number: int, shape: tuple[int, int]) -> dict[str, Any]:
+    example = _example(number, shape)
+    tile = {f"{number}_{name}": example[f"{number}_input_{name}"] for name in ("x", "y", "p")}
+    tile |= {f"{number}_{name}": example[f"{number}_{name}"] for name in ("flare", "shape")}
+    return tile | {f"{number}_title": np.array(f"000{number} mixed")}
 
 
 def _example(number: int, shape: tuple[int, int]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def drive(seed: int) -> Drive:
 
 
 def test_frames_are_linear_light_on_a_clock_in_microseconds() -> None:
-    video = list(drive(0).frames(0.02, 500))
+    video = list(drive(0).frames(range(0, 20_001, 2000)))
     assert [t for t, _ in video] == list(range(0, 20_001, 2000))
     for _, frame in video:
         assert frame.shape == SHAPE
@@ -30,7 +30,7 @@ def test_frames_are_linear_light_on_a_clock_in_microseconds() -> None:
 
 
 def test_the_same_seed_gives_the_same_drive_and_another_seed_another() -> None:
-    (_, one), (_, again), (_, other) = (next(iter(drive(seed).frames(0.01, 500))) for seed in (1, 1, 2))
+    (_, one), (_, again), (_, other) = (next(drive(seed).frames([0])) for seed in (1, 1, 2))
     assert np.array_equal(one, again)
     assert not np.allclose(one, other, atol=5)
 
@@ -39,7 +39,7 @@ def test_the_same_seed_gives_the_same_drive_and_another_seed_another() -> None:
 def test_motion_is_continuous_below_a_pixel(seed: int) -> None:
     """A tenth of the time changes the picture by about a tenth: nothing jumps from frame to frame."""
     slow = replace(drive(seed), speed=3.0, vehicles=())
-    coarse, fine = ([frame for _, frame in slow.frames(0.02, rate)] for rate in (500, 5000))
+    coarse, fine = ([frame for _, frame in slow.frames(range(0, 20_001, step))] for step in (2000, 200))
     steps, tenths = ([np.abs(b - a).mean() for a, b in pairwise(video)] for video in (coarse, fine))
     assert np.mean(tenths) == pytest.approx(np.mean(steps) / 10, rel=0.1)
     assert max(tenths) < 1.5 * np.mean(tenths)
@@ -47,7 +47,7 @@ def test_motion_is_continuous_below_a_pixel(seed: int) -> None:
 
 def test_a_drive_gives_events_of_both_polarities() -> None:
     for seed in range(3):
-        events = simulate(drive(seed).frames(0.06, 500), SENSOR, seed).checked()
+        events = simulate(drive(seed).frames(range(0, 60_001, 2000)), SENSOR, seed).checked()
         assert len(events) > 1000
         assert 0.2 < events.p.mean() < 0.8
 

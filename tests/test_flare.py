@@ -12,13 +12,14 @@ from unflare import params
 from unflare.events import Array
 from unflare.params import Lamp
 from unflare.synthesis import simulate
-from unflare.synthesis.flare import Glow, read_pair
+from unflare.synthesis.flare import Glow, Glows, read_pair, unclipped
 from unflare.synthesis.lamp import Script, draw_script
 
 SHAPE = (60, 80)
 STILL = Script(
-    gamma=2.0, brightness=1.0, rotation=0.0, shear=0.0, scale=1.0, mirrored=False, x=0.0, y=0.0,
+    brightness=1.0, rotation=0.0, shear=0.0, scale=1.0, growth=0.0, mirrored=False, x=0.0, y=0.0,
     speed=0.0, heading=0.0, turn=0.0, duration=100_000, waveform=None, hertz=100.0, floor=0.2, phase=0.0,
+    duty=0.3,
 )  # fmt: skip
 
 
@@ -37,8 +38,8 @@ def centroid(frame: Array) -> tuple[float, float]:
     return (x * frame).sum() / frame.sum(), (y * frame).sum() / frame.sum()
 
 
-def frames(glow: Glow, rate: int = 1000) -> list[tuple[int, Array]]:
-    return list(glow.frames(rate))
+def frames(*glows: Glow, rate: int = 1000) -> list[tuple[int, Array]]:
+    return list(Glows(glows).frames(range(0, 100_001, 1_000_000 // rate)))
 
 
 def write(path: Path, image: Array) -> Path:
@@ -49,7 +50,7 @@ def write(path: Path, image: Array) -> Path:
 def test_the_light_at_events_is_the_frames_light(lamp: Lamp) -> None:
     rng = np.random.default_rng(1)
     for _ in range(5):
-        glow = Glow(rng.random((90, 70), np.float32), draw_script(lamp, SHAPE, 100_000, rng), SHAPE)
+        glow = Glow(rng.random((90, 70), np.float32), draw_script(lamp, SHAPE, 100_000, 100.0, rng), SHAPE)
         for t, frame in frames(glow)[::37]:
             y, x = (index.astype(np.uint16).ravel() for index in np.indices(SHAPE))
             assert np.allclose(glow.at(np.full(len(x), t), x, y), frame.ravel(), atol=2e-3)
@@ -58,7 +59,7 @@ def test_the_light_at_events_is_the_frames_light(lamp: Lamp) -> None:
 def test_flare_and_light_move_and_flicker_together_and_the_flare_contains_the_light(lamp: Lamp) -> None:
     rng = np.random.default_rng(2)
     for _ in range(3):
-        script = replace(draw_script(lamp, SHAPE, 100_000, rng), x=0.0, y=0.0, speed=100.0)
+        script = replace(draw_script(lamp, SHAPE, 100_000, 100.0, rng), x=0.0, y=0.0, speed=100.0)
         flare, light = (Glow(image, script, SHAPE) for image in (np.maximum(blob(64), 0.1), blob(64)))
         for (t, wide), (u, narrow) in zip(frames(flare), frames(light), strict=True):
             assert t == u
@@ -73,6 +74,15 @@ def test_motion_is_smaller_than_a_pixel_a_frame_and_exact() -> None:
     assert np.allclose(steps, 0.12 * np.array([math.cos(0.3), math.sin(0.3)]), atol=1e-3)
 
 
+def test_a_growing_lamp_grows_about_its_own_place() -> None:
+    script = replace(STILL, growth=0.4, x=3.0, y=-2.0)
+    first, middle, last = (frames(Glow(blob(64), script, SHAPE))[number][1] for number in (0, 50, 100))
+    assert last.sum() / first.sum() == pytest.approx(math.exp(2 * 0.4), rel=0.02)
+    assert last.max() == pytest.approx(first.max(), rel=0.02)
+    for frame in (first, middle, last):
+        assert centroid(frame) == pytest.approx((39.5 + 3, 29.5 - 2), abs=0.02)
+
+
 def test_a_turning_lamp_follows_an_arc_of_the_same_length() -> None:
     script = replace(STILL, speed=200.0, turn=0.9)
     t = np.arange(0, 100_001, 10)
@@ -82,7 +92,7 @@ def test_a_turning_lamp_follows_an_arc_of_the_same_length() -> None:
     assert np.allclose(np.diff(heading), 0.9 / 10_000, atol=1e-9)
 
 
-@pytest.mark.parametrize("waveform", ["sine", "square", "triangle", "exponential"])
+@pytest.mark.parametrize("waveform", ["sine", "square", "triangle", "exponential", "pwm"])
 def test_a_flickering_lamp_repeats_between_its_floor_and_one(waveform: str) -> None:
     script = replace(STILL, waveform=waveform, hertz=125.0, floor=0.3, phase=0.4)
     power = script.power(np.arange(16_000))
@@ -93,10 +103,40 @@ def test_a_flickering_lamp_repeats_between_its_floor_and_one(waveform: str) -> N
 
 def test_drawn_lamps_stay_in_their_ranges_and_the_steady_share_is_kept(lamp: Lamp) -> None:
     rng = np.random.default_rng(3)
-    scripts = [draw_script(lamp, SHAPE, 100_000, rng) for _ in range(500)]
+    scripts = [draw_script(lamp, SHAPE, 100_000, 100.0, rng) for _ in range(500)]
     assert abs(np.mean([script.waveform is None for script in scripts]) - lamp.steady) < 0.08
-    assert {script.waveform for script in scripts} == {None, *lamp.waveforms}
-    assert all(0 <= script.speed <= lamp.speed and lamp.hertz[0] <= script.hertz <= lamp.hertz[1] for script in scripts)
+    assert {script.waveform for script in scripts} == {None, "pwm", *lamp.waveforms}
+    assert abs(np.mean([script.waveform == "pwm" for script in scripts]) - lamp.dimmed) < 0.06
+    for script in scripts:
+        low, high = lamp.dimmed_hertz if script.waveform == "pwm" else (100.0, 100.0)
+        assert 0 <= script.speed <= lamp.speed
+        assert low <= script.hertz <= high
+
+
+def test_a_dimmed_lamp_is_on_for_its_duty() -> None:
+    power = replace(STILL, waveform="pwm", hertz=250.0, floor=0.0, duty=0.3).power(np.arange(40_000))
+    assert set(np.unique(power)) == {0.0, 1.0}
+    assert power.mean() == pytest.approx(0.3, abs=1e-3)
+
+
+def test_the_light_of_several_adds_up(lamp: Lamp) -> None:
+    rng = np.random.default_rng(4)
+    parts = [Glow(blob(64), draw_script(lamp, SHAPE, 100_000, 100.0, rng), SHAPE) for _ in range(3)]
+    for one in zip(frames(*parts), *map(frames, parts), strict=True):
+        (t, whole), *rest = one
+        assert all(u == t for u, _ in rest)
+        assert np.allclose(whole, sum(frame for _, frame in rest), rtol=1e-5, atol=1e-5)
+    t, x, y = np.array([5, 40_000]), np.array([40, 20], np.uint16), np.array([30, 10], np.uint16)
+    assert np.allclose(Glows(parts).at(t, x, y), sum(part.at(t, x, y) for part in parts))
+
+
+def test_a_core_is_brighter_than_the_picture_could_say_and_the_rest_is_as_it_was() -> None:
+    image = np.linspace(0, 1, 1001, dtype=np.float32)
+    bright = unclipped(image, 10.0)
+    assert np.array_equal(bright[:800], image[:800])
+    assert bright[-1] == pytest.approx(10.0)
+    assert np.all(np.diff(bright) > 0)
+    assert np.array_equal(unclipped(image, 1.0), image)
 
 
 def test_extent_follows_the_frame_not_the_image() -> None:
@@ -130,7 +170,7 @@ def test_broken_pairs_are_refused(tmp_path: Path) -> None:
         read_pair(flare, broken, gamma=2.0)
 
 
-@pytest.mark.parametrize("waveform", ["sine", "square", "triangle", "exponential"])
+@pytest.mark.parametrize("waveform", ["sine", "square", "triangle", "exponential", "pwm"])
 @pytest.mark.parametrize("hertz", [90.0, 117.0, 900.0])
 def test_frames_keep_step_with_the_flicker_and_miss_no_extreme(waveform: str, hertz: float) -> None:
     script = replace(STILL, waveform=waveform, hertz=hertz, phase=0.4)
@@ -148,14 +188,14 @@ def test_frames_follow_the_movement_up_to_a_ceiling() -> None:
     assert len(replace(STILL, waveform="sine", hertz=5000.0).times(1000)) <= 1003
 
 
-@pytest.mark.parametrize("waveform", ["sine", "square", "triangle", "exponential"])
+@pytest.mark.parametrize("waveform", ["sine", "square", "triangle", "exponential", "pwm"])
 def test_frames_twice_as_often_give_as_many_events_of_a_flare(waveform: str) -> None:
     sees = params.load(Path(__file__).parents[1] / "params.yaml").sensor
     plain = sees.model_copy(
         update=dict.fromkeys(("mismatch", "cutoff", "refractory", "hot_rate"), 0) | {"background_rate": 0}
     )
     script = replace(STILL, waveform=waveform, hertz=105.0, phase=0.3, speed=150.0, duration=60_000)
-    glow = Glow(blob(64), script, SHAPE)
-    few, many = (len(simulate(glow.frames(rate), plain, seed=1)) for rate in (1200, 2400))
+    glow = Glows([Glow(blob(64), script, SHAPE)])
+    few, many = (len(simulate(glow.frames(script.times(rate)), plain, seed=1)) for rate in (1200, 2400))
     assert few > 10_000
     assert many == pytest.approx(few, rel=0.01)

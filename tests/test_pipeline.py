@@ -17,7 +17,7 @@ from unflare.synthesis.glare import encoded
 
 ROOT = Path(__file__).parents[1]
 TINY = {
-    "sample": {"sequences": 3, "seconds": 1.0, "frame_rate": 100, "shape": [96, 128], "flares": 6},
+    "sample": {"sequences": 3, "seconds": 1.0, "frame_rate": 100, "shapes": [[96, 128], [72, 96]], "flares": 6},
     "scenes": {"train": 4, "validation": 2, "test": 2, "duration": 20_000},
     "lamp": {"frame_rate": 600},
     "fusion": {"scenes": 4, "duration": 20_000, "shape": [96, 128]},

@@ -9,7 +9,8 @@ from unflare import params
 from unflare.events import Events
 from unflare.params import Fusion, Params
 from unflare.synthesis.exact import Case, Lights, cases, labels, rendered
-from unflare.synthesis.light import BOUND, constant, draw_level, filmed, integrated, scattered_part
+from unflare.synthesis.lamp import log_uniform
+from unflare.synthesis.light import BOUND, constant, filmed, integrated, scattered_part
 from unflare.synthesis.nearness import Labelled, blocks, label_error, nearest, nearness
 from unflare.synthesis.proof import Proved, prove, summary
 
@@ -110,7 +111,7 @@ def test_integrated_light_follows_its_own_events_and_fades() -> None:
 
 def test_a_level_is_as_likely_in_each_octave() -> None:
     rng = np.random.default_rng(0)
-    levels = [draw_level((5.0, 80.0), rng) for _ in range(4000)]
+    levels = [log_uniform((5.0, 80.0), rng) for _ in range(4000)]
     assert np.histogram(np.log2(levels), bins=np.log2([5, 10, 20, 40, 80]))[0] == pytest.approx([1000] * 4, abs=110)
 
 
@@ -145,7 +146,7 @@ def test_cases_are_of_every_kind_and_differ(small: Fusion) -> None:
 
 def test_a_flare_contains_its_source_and_flickers_where_it_should(p: Params, small: Fusion) -> None:
     for steady in (True, False):
-        lamp = p.lamp.model_copy(update={"speed": 0.0})
+        lamp = p.lamp.model_copy(update={"speed": 0.0, "growth": 0.0})
         lights = rendered(Case("night", steady, seed=1), small, lamp)
         assert (lights.flare >= lights.source - 1e-3).all()
         assert lights.background.shape == lights.flare.shape == (len(lights.times), *small.shape)

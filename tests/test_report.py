@@ -11,7 +11,7 @@ import pytest
 from made_up import edit, use_device, write_results
 
 from unflare import reporting
-from unflare.reporting import pictures
+from unflare.reporting import gallery, pictures
 from unflare.reporting.advice import RULES
 from unflare.reporting.checks import CHECKS
 from unflare.reporting.document import Cell, Document, Heading, Table, Text, to_html, to_markdown
@@ -98,7 +98,7 @@ def test_languages_have_the_same_structure(root: Path) -> None:
 def test_the_figures_of_the_markdown_are_there(root: Path) -> None:
     text = (root / "reports" / "report.en.md").read_text()
     figures = re.findall(r"\]\((figures/[^)]+)\)", text)
-    assert len(figures) == 6
+    assert len(figures) == 7
     assert all((root / "reports" / figure).stat().st_size > 1000 for figure in figures)
 
 
@@ -200,6 +200,20 @@ def test_a_picture_shows_what_was_kept_and_where_it_errs() -> None:
     }
     for name, (found, expected) in rows.items():
         assert found.tolist() == [list(color) for color in expected], name
+
+
+def test_the_gallery_shows_flare_in_orange_and_the_rest_in_blue() -> None:
+    scene = {"x": [0, 3], "y": [0, 2], "p": [1, 0], "flare": [0.0, 1.0]}
+    tiles = {f"{number}_{name}": np.array(values) for number in range(5) for name, values in scene.items()}
+    for number in range(5):
+        tiles |= {f"{number}_shape": np.array([3, 4]), f"{number}_title": np.array("x")}
+    whole = gallery.sheet(tiles)
+    height = round(gallery.WIDTH * 3 / 4) + gallery.LABEL
+    assert whole.shape == (2 * height + pictures.GAP, 4 * gallery.WIDTH + 3 * pictures.GAP, 3)
+    background, flare = whole[5, 5].astype(int), whole[230, 310].astype(int)
+    assert background[2] > background[0] + 20  # blue over red
+    assert flare[0] > flare[2] + 60
+    assert tuple(whole[-5, -5]) == pictures.SEAM  # five scenes leave three places empty
 
 
 def test_durations() -> None:

@@ -12,10 +12,12 @@ NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Frequency = Annotated[float, Field(gt=0, le=5000)]  # half the frames a second that are rendered at most
+Duty = Annotated[float, Field(gt=0, lt=1)]  # share of a cycle
 Range = tuple[float, float]
 PositiveRange = tuple[Positive, Positive]
 Shape = tuple[Count, Count]
-Waveform = Literal["sine", "square", "triangle", "exponential"]
+Counts = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
+Waveform = Literal["sine", "square", "triangle", "exponential", "pwm"]
 
 
 class Noun(BaseModel):
@@ -24,7 +26,7 @@ class Noun(BaseModel):
     @model_validator(mode="after")
     def _ranges_ascend(self) -> Self:
         for name, field in type(self).model_fields.items():
-            if field.annotation in (Range, PositiveRange, tuple[Frequency, Frequency]):
+            if field.annotation in (Range, PositiveRange, Counts, tuple[Frequency, Frequency]):
                 low, high = getattr(self, name)
                 if low > high:
                     raise ValueError(f"{name}: the range {[low, high]} does not ascend")
@@ -41,7 +43,7 @@ class Sample(Noun):
     sequences: Annotated[int, Field(ge=3)]
     seconds: Annotated[float, Field(ge=1)]
     frame_rate: Count
-    shape: Shape
+    shapes: Annotated[tuple[Shape, ...], Field(min_length=1)]
     flares: Annotated[int, Field(ge=3)]
 
 
@@ -74,16 +76,23 @@ class Scenes(Noun):
 
 
 class Lamp(Noun):
+    count: Counts
     steady: Share
+    dimmed: Share
     hertz: tuple[Frequency, Frequency]
+    dimmed_hertz: tuple[Frequency, Frequency]
+    duty: tuple[Duty, Duty]
     floor: Range
     waveforms: Annotated[tuple[Waveform, ...], Field(min_length=1)]
-    brightness: Range
+    brightness: PositiveRange
+    core: PositiveRange
+    ghosts: Counts
     gamma: Range
-    scale: Range
+    scale: PositiveRange
     shear: float
     translation: float
-    speed: float
+    speed: NotNegative
+    growth: NotNegative
     frame_rate: Count
 
 

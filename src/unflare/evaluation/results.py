@@ -65,6 +65,22 @@ def write_examples(folder: Path, said: Judgement, scenes: Sequence[Path], count:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
+def write_gallery(folder: Path, scenes: Sequence[Path]) -> None:
+    """gallery.npz: 20 ms from the middle of each scene: x, y, p, the flare's share, shape and what the scene is."""
+    arrays: dict[str, Array] = {}
+    for number, path in enumerate(scenes):
+        scene = load_scene(path)
+        t = scene.events.t
+        start = (int(t[0]) + int(t[-1]) - SLICE) // 2 if len(t) else 0
+        chosen = (t >= start) & (t < start + SLICE)
+        arrays |= {f"{number}_{name}": getattr(scene.events, name)[chosen] for name in ("x", "y", "p")}
+        arrays[f"{number}_flare"] = scene.flare[chosen].astype(np.float16)
+        arrays[f"{number}_shape"] = np.array(scene.events.shape)
+        arrays[f"{number}_title"] = np.array(f"{path.stem} {scene.recipe['scenario']}")
+    with aside(folder / "gallery.npz") as path, path.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
 def _balanced(said: Judgement, scenes: Sequence[Path], count: int) -> list[int]:
     """Mixed scenes, those with the most even shares of flare and background first, so that both can be seen."""
     mixed = SCENARIOS.index("mixed")

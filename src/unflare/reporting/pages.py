@@ -50,6 +50,13 @@ def pictures(material: Material, say: Phrases) -> list[Block]:
     ]
 
 
+def gallery(material: Material, say: Phrases) -> Iterator[Block]:
+    """The test scenes themselves."""
+    if "gallery" not in material.figures:
+        raise Missing("reports/evaluation/gallery.npz")
+    yield from figure(material, say, "gallery", "gallery", "caption")
+
+
 def results(material: Material, say: Phrases) -> Iterator[Block]:
     yield Text(say("results", "intro"))
     yield tables.score_table(material.records, say, "test")
@@ -97,6 +104,7 @@ SECTIONS: dict[str, Section] = {
     "problems": problems,
     "advice": advice,
     "pictures": pictures,
+    "gallery": gallery,
     "fusion": fusion,
     "checks": checks,
     "guarded": guarded,

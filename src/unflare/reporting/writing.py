@@ -8,6 +8,7 @@ from pathlib import Path
 from unflare.reporting import figures
 from unflare.reporting.document import to_html, to_markdown
 from unflare.reporting.findings import Finding, judge
+from unflare.reporting.gallery import draw_gallery
 from unflare.reporting.pages import report
 from unflare.reporting.phrases import LANGUAGES, Phrases
 from unflare.reporting.pictures import draw_examples
@@ -25,7 +26,8 @@ def write_report(root: Path) -> list[Finding]:
     """
     records, folder = Records(root), root / "reports"
     findings = judge(records)
-    material = Material(records, findings, draw(records, folder / "figures"), _pictures(records, folder))
+    figures = {**draw(records, folder / "figures"), **_gallery(folder)}
+    material = Material(records, findings, figures, _pictures(records, folder))
     for language in LANGUAGES:
         document = report(material, Phrases(language), folder)
         (folder / f"report.{language}.md").write_text(to_markdown(document), encoding="utf-8")
@@ -53,6 +55,11 @@ def _pictures(records: Records, folder: Path) -> Sequence[tuple[Path, str]]:
     if not examples.exists() or not records.has("reports/evaluation/metrics.json", "threshold"):
         return []
     return draw_examples(examples, records.number("reports/evaluation/metrics.json", "threshold"), folder / "figures")
+
+
+def _gallery(folder: Path) -> Mapping[str, Path]:
+    source = folder / "evaluation" / "gallery.npz"
+    return {"gallery": draw_gallery(source, folder / "figures" / "gallery.png")} if source.exists() else {}
 
 
 def _write_findings(path: Path, findings: Sequence[Finding]) -> None:

@@ -1,20 +1,21 @@
 """Scenes with a truth: input = background (+) flare, truth = background (+) light source.
 
-The flare contains its light source, which is to be kept: only the scattered rest is flare. Flare and light follow one
-script, one clock, one sensor pixel by pixel, and one sequence of random numbers; (+) is `fuse` with what either light
-is worth beside the other, I_bg and that of the flare, or I_bg and that of the light source. I_bg is not known from
-events: one constant per scene stands for it, drawn from the range `night_level` (`light` says why).
+The flare contains its light sources, which are to be kept: only what is scattered or reflected is flare. Flare and
+light sources follow one script a lamp, one clock, one sensor pixel by pixel, and one sequence of random numbers; (+) is
+`fuse` with what either light is worth beside the other, I_bg and that of the flare, or I_bg and that of the sources.
+I_bg is not known from events: one constant per scene stands for it, drawn from the range `night_level` (`light` says
+why).
 
 Hot pixels and background activity come from the recording alone, where there is one: it has those of the camera that
 made it, and a pixel has its noise once, however many videos its light is made of. Else the flare's sensor has them.
 
 The label of an input event is the flare's scattered share of the change that fired it, 0 to 1: of all worth that came
 to the pixel since it last fired, the part that came from events of the flare, times the part of the flare's light, then
-and there, that is not its source's.
+and there, that is not its sources'.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -24,10 +25,11 @@ import numpy as np
 from unflare.events import SPLITS, Events, FlarePair, Index, Scene, Sequence, Split, empty, open_recording
 from unflare.params import Lamp, Scenes, Sensor
 from unflare.runtime import Clock
-from unflare.synthesis.flare import Glow, read_pair
+from unflare.synthesis.flare import read_pair
 from unflare.synthesis.fusion import fuse
-from unflare.synthesis.lamp import draw_script
-from unflare.synthesis.light import constant, draw_level, scattered_part, shares
+from unflare.synthesis.lamp import log_uniform
+from unflare.synthesis.light import constant, scattered_part, shares
+from unflare.synthesis.lighting import draw_lighting
 from unflare.synthesis.voltmeter import IMPLEMENTATION, simulate
 
 Scenario = Literal["mixed", "flare_only", "background_only"]
@@ -99,23 +101,23 @@ def compose(  # noqa: PLR0913 - three nouns of params.yaml, and what one scene d
 ) -> Scene:
     """The scene of a background, from 0 to the duration of a scene, and a (flare, light source) pair of images."""
     rng = np.random.default_rng(seed)
-    script = draw_script(lamp, background.shape, scenes.duration, rng)
-    level = draw_level(scenes.night_level, rng)
+    lighting = draw_lighting(lamp, background.shape, scenes.duration, rng)
+    level = log_uniform(scenes.night_level, rng)
     noise, coin = rng.integers(2**63, size=2).tolist()
     with clock("reading"):
-        flare, light = (Glow(image, script, background.shape) for image in read_pair(*pair, script.gamma))
-    sees = sensor.quiet() if len(background) else sensor
+        lights = lighting.lights(read_pair(*pair, lighting.gamma), background.shape)
+    sees, times = sensor.quiet() if len(background) else sensor, lighting.times(lamp.frame_rate)
     with clock("simulator"):
-        videos = (clock.over("rendering", glow.frames(lamp.frame_rate)) for glow in (flare, light))
+        videos = (clock.over("rendering", light.frames(times)) for light in lights)
         streams = [simulate(video, sees, noise) for video in videos]
     with clock("fusion"):
         seen, truth = (
-            fuse(background, stream, shares(constant(level), glow.at, sensor.k[1]), scenes.rule, coin)
-            for stream, glow in zip(streams, (flare, light), strict=True)
+            fuse(background, stream, shares(constant(level), light.at, sensor.k[1]), scenes.rule, coin)
+            for stream, light in zip(streams, lights, strict=True)
         )
-        scattered = scattered_part(flare.at, light.at, seen.events)
-    recipe = {
-        "lamp": asdict(script) | {"frames": len(script.times(lamp.frame_rate))},
+        share = seen.share * scattered_part(lights.flare.at, lights.source.at, seen.events)
+    recipe = lighting.recipe() | {
+        "frames": len(times),
         "background_light": {"proxy": "constant", "level": level},
         "sensor": sees.model_dump(mode="json"),
         "simulator": IMPLEMENTATION,
@@ -129,7 +131,7 @@ def compose(  # noqa: PLR0913 - three nouns of params.yaml, and what one scene d
             "truth": len(truth.events),
         },
     }
-    return Scene(seen.events, seen.share * scattered, truth.events, recipe)
+    return Scene(seen.events, share, truth.events, recipe)
 
 
 def _window(path: Path, duration: int, rng: np.random.Generator) -> tuple[int, Events]:

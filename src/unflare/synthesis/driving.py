@@ -7,7 +7,8 @@ surface at several scales (a pyramid against aliasing). Lamps and vehicles are p
     X, Y, Z   metres: right, down, ahead of the camera;  u, v  pixels: u = c_u + f X / Z, v = c_v + f Y / Z
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -22,6 +23,7 @@ EYE = 1.5  # metres above the ground
 HALF_STREET = 7.0  # metres
 FACADE = 9.0  # metres high
 FAR = 120.0  # metres: beyond, haze
+STEP = 1.0  # texels
 SCALES = 6  # of the atlas, each half as fine as the one before
 
 
@@ -51,17 +53,37 @@ class Drive:
     lamp_spacing: float  # metres
     vehicles: tuple[Vehicle, ...]
 
-    def frames(self, seconds: float, frame_rate: int) -> Iterator[tuple[int, Array]]:
-        """(time in us, frame float32 (h, w)), `seconds` long."""
+    def times(self, seconds: float, rate: int) -> Array:
+        """When to render, int64 us ascending: `rate` frames a second, or more for a fast drive, so that between two
+        frames no surface moves on by more than `STEP` texels.
+        """
+        rate = max(rate, math.ceil(self.speed * METRE / STEP))
+        return (np.arange(round(seconds * rate) + 1) * 1e6 / rate).round().astype(np.int64)
+
+    def frames(self, times: Iterable[int]) -> Iterator[tuple[int, Array]]:
+        """(time in us, frame float32 (h, w)) at these times."""
         street = _Street(self)
-        for number in range(round(seconds * frame_rate) + 1):
-            t = number / frame_rate
-            yield round(t * 1e6), street.frame(t)
+        for t in times:
+            yield int(t), street.frame(t / 1e6)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Range of speeds in metres a second, and how much the picture sways, 1 as in town."""
+
+    slowest: float
+    fastest: float
+    sway: float
+
+
+PACES = (Pace(0, 0, 0.02), Pace(1, 8, 0.5), Pace(8, 18, 1.0), Pace(18, 36, 1.2))  # parked, creeping, town, road
 
 
 def draw_drive(shape: tuple[int, int], rng: np.random.Generator) -> Drive:
-    """A drive by day, dusk or night; everything about it from `rng`."""
+    """A drive by day, dusk or night, from parked to fast; everything about it from `rng`."""
     hour = rng.choice(3, p=[0.3, 0.3, 0.4])  # day, dusk, night
+    pace = PACES[rng.choice(len(PACES), p=[0.2, 0.2, 0.4, 0.2])]
+    speed = rng.uniform(pace.slowest, pace.fastest)
     ambient = (rng.uniform(90, 160), rng.uniform(30, 70), rng.uniform(8, 20))[hour]
     vehicles = tuple(
         Vehicle(
@@ -76,12 +98,12 @@ def draw_drive(shape: tuple[int, int], rng: np.random.Generator) -> Drive:
     return Drive(
         shape=shape,
         seed=int(rng.integers(2**31)),
-        speed=rng.uniform(8, 22),
+        speed=speed,
         ambient=ambient,
         headlight=(0.0, 20.0, 70.0)[hour] * rng.uniform(0.6, 1.4),
         sky=ambient * (1.5, 1.2, 0.4)[hour],
         contrast=rng.uniform((0.2, 0.35, 0.55)[hour], (0.45, 0.65, 0.85)[hour]),
-        sway=(rng.uniform(1, 10), rng.uniform(0.5, 4)),
+        sway=(pace.sway * rng.uniform(1, 10), pace.sway * rng.uniform(0.5, 4)),
         sway_hertz=(rng.uniform(0.3, 1.2), rng.uniform(0.8, 2.5)),
         lamp=(0.0, 180.0, 255.0)[hour],
         lamp_spacing=rng.uniform(18, 35),

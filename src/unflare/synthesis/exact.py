@@ -13,10 +13,10 @@ import numpy as np
 from unflare.events import Array, Events
 from unflare.params import Fusion, Lamp, Sensor
 from unflare.synthesis.driving import Drive, draw_drive
-from unflare.synthesis.flare import Glow, linear_pair
+from unflare.synthesis.flare import linear_pair
 from unflare.synthesis.glare import flare_pair
-from unflare.synthesis.lamp import draw_script
 from unflare.synthesis.light import filmed
+from unflare.synthesis.lighting import draw_lighting
 from unflare.synthesis.voltmeter import simulate
 
 Hour = Literal["day", "night"]
@@ -56,13 +56,12 @@ def rendered(case: Case, fusion: Fusion, lamp: Lamp) -> Lights:
     """The lights of a case, at the frame rate of the lamp."""
     rng = np.random.default_rng(case.seed)
     drive = next(drive for drive in _drives(fusion, rng) if _is_at(drive, case.hour))
-    script = draw_script(lamp.model_copy(update={"steady": float(case.steady)}), fusion.shape, fusion.duration, rng)
-    glows = [Glow(image, script, fusion.shape) for image in linear_pair(*flare_pair(rng), script.gamma)]
-    videos = [list(glow.frames(lamp.frame_rate)) for glow in glows]
-    times = np.array([t for t, _ in videos[0]])
-    street = drive.frames(fusion.duration / 1e6, lamp.frame_rate)
-    backdrop = np.stack([frame.copy() for _, frame in street])
-    return Lights(times, backdrop, *(np.stack([frame for _, frame in video]) for video in videos))
+    kind = lamp.model_copy(update={"steady": float(case.steady), "dimmed": 0.0})
+    lighting = draw_lighting(kind, fusion.shape, fusion.duration, rng)
+    others = lighting.lights(linear_pair(*flare_pair(rng), lighting.gamma), fusion.shape)
+    times = lighting.times(lamp.frame_rate)
+    parts = [np.stack([frame.copy() for _, frame in light.frames(times)]) for light in (drive, *others)]
+    return Lights(times, *parts)
 
 
 def labels(events: Events, lights: Lights, dark: float) -> Array:

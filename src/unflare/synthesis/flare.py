@@ -6,7 +6,7 @@ compared, and have a black level, which is removed.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from unflare.events import Array
 from unflare.synthesis.lamp import Script
 
 WHITE = 255.0
+SATURATED = 0.8  # of the linear white: from here on a picture's pixel says less and less of the light that fell on it
 
 
 class Pair(NamedTuple):
@@ -57,12 +58,17 @@ def _linear(coded: Array, gamma: float) -> Array:
     return (image - low) * (high / (high - low)) if high > low else np.zeros_like(image)
 
 
-class Glow:
-    """One image under a script: linear light, white = 255 times the script's brightness.
+def unclipped(image: Array, core: float) -> Array:
+    """Linear light as it may have been before the picture clipped it: white becomes `core`, and what is near it rises.
 
-    frames  the video, one frame (h, w) float32 per time
-    at      the light at events; equal to the frames where and when there is one
+    A lamp's core is orders brighter than its streaks; a picture of 8 bits cannot say so. Order is kept.
     """
+    above = np.clip((image - SATURATED) / (1 - SATURATED), 0, 1) ** 2
+    return np.asarray(image * (1 + (core - 1) * above), np.float32)
+
+
+class Glow:
+    """One image under a script: linear light, white = 255 times the script's brightness."""
 
     def __init__(self, image: Array, script: Script, shape: tuple[int, int]) -> None:
         self.shape, self._script = shape, script
@@ -74,29 +80,51 @@ class Glow:
         self._image = np.ascontiguousarray(lit * np.float32(WHITE * script.brightness), np.float32)
         self._inverse = np.linalg.inv(script.axes())
 
-    def frames(self, rate: int) -> Iterator[tuple[int, Array]]:
-        """(time in us, frame) from 0 to the end of the script, `rate` a second or as many as the script needs."""
-        for t in self._script.times(rate):
-            frame = np.empty(self.shape, np.float32)
-            power = self._script.power(t)
-            _paint(self._image, self._inverse, *self._origin(t), np.float32(power), frame)
+    def add(self, t: int, frame: Array) -> None:
+        """The light at a time in us, added to a frame (h, w) float32."""
+        power, inverse = np.float32(self._script.power(np.array(t))), self._inverse / self._script.size(np.array(t))
+        column, row = self._image_place(t, np.zeros(1), np.zeros(1))
+        _paint(self._image, inverse, column[0], row[0], power, frame)
+
+    def at(self, t: Array, x: Array, y: Array) -> Array:
+        """Linear light, float32 (n,), at times in us and pixels."""
+        light = _sample(self._image, *self._image_place(t, x, y))
+        return (light * self._script.power(t)).astype(np.float32)
+
+    def _image_place(self, t: Array | int, x: Array, y: Array) -> tuple[Array, Array]:
+        """Where the frame's pixels lie in the image, (column, row)."""
+        right, down = self._script.position(np.asarray(t))
+        size = self._script.size(np.asarray(t))
+        dx = (x - (self.shape[1] - 1) / 2 - right) / size
+        dy = (y - (self.shape[0] - 1) / 2 - down) / size
+        (a, b), (c, d) = self._inverse
+        return self._centre[0] + a * dx + b * dy, self._centre[1] + c * dx + d * dy
+
+
+class Glows:
+    """Several at once, of one sensor: their light adds up.
+
+    frames  the video, one frame (h, w) float32 per time
+    at      the light at events; equal to the frames where and when there is one
+    """
+
+    def __init__(self, parts: Sequence[Glow]) -> None:
+        self.parts = parts
+
+    def frames(self, times: Iterable[int]) -> Iterator[tuple[int, Array]]:
+        """(time in us, frame) at these times."""
+        for t in times:
+            frame = np.zeros(self.parts[0].shape, np.float32)
+            for part in self.parts:
+                part.add(int(t), frame)
             yield int(t), frame
 
     def at(self, t: Array, x: Array, y: Array) -> Array:
         """Linear light, float32 (n,), at times in us and pixels."""
-        column, row = self._origin(t)
-        (a, b), (c, d) = self._inverse
-        x, y = x.astype(np.float64), y.astype(np.float64)
-        light = _sample(self._image, column + a * x + b * y, row + c * x + d * y)
-        return (light * self._script.power(t)).astype(np.float32)
-
-    def _origin(self, t: Array) -> tuple[Array, Array]:
-        """Where the frame's pixel (0, 0) lies in the image, (column, row)."""
-        right, down = self._script.position(t)
-        dx = -(self.shape[1] - 1) / 2 - right
-        dy = -(self.shape[0] - 1) / 2 - down
-        (a, b), (c, d) = self._inverse
-        return self._centre[0] + a * dx + b * dy, self._centre[1] + c * dx + d * dy
+        light = np.zeros(len(t), np.float32)
+        for part in self.parts:
+            light += part.at(t, x, y)
+        return light
 
 
 def _lit(image: Array) -> tuple[Array, tuple[float, float]]:
@@ -136,11 +164,10 @@ def _paint(image: Array, inverse: Array, column: float, row: float, power: np.fl
     (a, b), (c, d) = (inverse[0, 0], inverse[0, 1]), (inverse[1, 0], inverse[1, 1])
     height, width = image.shape
     for y in prange(frame.shape[0]):
-        frame[y] = 0.0
         first, last = _inside(column + b * y, a, width, 0, frame.shape[1])
         first, last = _inside(row + d * y, c, height, first, last)
         for x in range(first, last):
-            frame[y, x] = power * _bilinear(image, column + a * x + b * y, row + c * x + d * y)
+            frame[y, x] += power * _bilinear(image, column + a * x + b * y, row + c * x + d * y)
 
 
 @njit(cache=True)

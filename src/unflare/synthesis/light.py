@@ -37,11 +37,6 @@ def shares(background: Light, other: Light, dark: float) -> Shares:
     return Shares(share(background, other), share(other, background))
 
 
-def draw_level(levels: tuple[float, float], rng: np.random.Generator) -> float:
-    """A proxy's level, uniform in the logarithm: a night is darker than a day by a factor, not by a difference."""
-    return float(np.exp(rng.uniform(*np.log(levels))))
-
-
 def constant(level: float) -> Light:
     return lambda t, x, y: np.full(len(t), level, np.float32)
 

@@ -14,7 +14,8 @@ from unflare.params import Fusion, Lamp, Sensor
 from unflare.runtime import Clock
 from unflare.synthesis.exact import Case, Lights, labels, rendered
 from unflare.synthesis.fusion import RULES, fuse
-from unflare.synthesis.light import constant, draw_level, filmed, integrated, scattered_part, shares
+from unflare.synthesis.lamp import log_uniform
+from unflare.synthesis.light import constant, filmed, integrated, scattered_part, shares
 from unflare.synthesis.nearness import Labelled, nearness
 
 NEAR = 0.5  # share of the background in the light, on average, below which a pixel lies near the flare
@@ -58,7 +59,7 @@ def prove(fusion: Fusion, lamp: Lamp, sensor: Sensor, levels: tuple[float, float
             *(lights.events(part, sensor, own) for part in (lights.background, lights.flare, lights.source))
         )
     with clock("fusion"):
-        level = draw_level(levels, np.random.default_rng((case.seed, 2)))
+        level = log_uniform(levels, np.random.default_rng((case.seed, 2)))
         found = dict(_fused(lights, streams, sensor, level, coin))
     with clock("comparison"):
         near = (lights.background / np.maximum(whole, 1e-6)).mean(axis=0) < NEAR

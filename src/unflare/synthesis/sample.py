@@ -19,13 +19,14 @@ def write_sequence(root: Path, sample: Sample, sensor: Sensor, seed: int, number
     """Sequence `number` as <root>/DSEC/train/street_NN/events/left/{events,rectify_map}.h5; how many events it has."""
     rng = np.random.default_rng((seed, 1, number))
     with clock("rendering"):
-        drive = draw_drive(sample.shape, rng)
+        shape = sample.shapes[number % len(sample.shapes)]
+        drive = draw_drive(shape, rng)
     with clock("simulator"):
-        video = clock.over("rendering", drive.frames(sample.seconds, sample.frame_rate))
+        video = clock.over("rendering", drive.frames(drive.times(sample.seconds, sample.frame_rate)))
         events = simulate(video, sensor, int(rng.integers(2**63)))
     folder = root / "DSEC" / "train" / f"street_{number:02d}" / "events" / "left"
     with clock("writing"):
-        write_rectify_map(folder / "rectify_map.h5", sample.shape)
+        write_rectify_map(folder / "rectify_map.h5", shape)
         return write_dsec(folder / "events.h5", [events], t_offset=MORNING + number * 100_000_000)
 
 
