@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from unflare.events import Array
+from unflare.synthesis.lamp import log_uniform
 from unflare.synthesis.street import METRE, PERIOD, atlas, rear_view
 
 FOCAL = 0.87  # of the image's width, as the cameras of DSEC
@@ -23,7 +24,8 @@ EYE = 1.5  # metres above the ground
 HALF_STREET = 7.0  # metres
 FACADE = 9.0  # metres high
 FAR = 120.0  # metres: beyond, haze
-STEP = 1.0  # texels
+STEP = 0.5  # texels
+CONTRAST = (0.15, 1.1)  # from fog to foliage in the sun
 SCALES = 6  # of the atlas, each half as fine as the one before
 
 
@@ -46,7 +48,7 @@ class Drive:
     ambient: float  # irradiance of a white wall far from any lamp, 0 to 255
     headlight: float  # irradiance that our own headlights add to a white wall at 10 m
     sky: float
-    contrast: float  # of the textures, about 0.2 to 1
+    contrast: float  # of the textures, within `CONTRAST`
     sway: tuple[float, float]  # pixels, largest excursion of the picture: across, up
     sway_hertz: tuple[float, float]
     lamp: float  # peak irradiance of a street lamp, 0 where they are off
@@ -102,7 +104,7 @@ def draw_drive(shape: tuple[int, int], rng: np.random.Generator) -> Drive:
         ambient=ambient,
         headlight=(0.0, 20.0, 70.0)[hour] * rng.uniform(0.6, 1.4),
         sky=ambient * (1.5, 1.2, 0.4)[hour],
-        contrast=rng.uniform((0.2, 0.35, 0.55)[hour], (0.45, 0.65, 0.85)[hour]),
+        contrast=log_uniform(CONTRAST, rng),
         sway=(pace.sway * rng.uniform(1, 10), pace.sway * rng.uniform(0.5, 4)),
         sway_hertz=(rng.uniform(0.3, 1.2), rng.uniform(0.8, 2.5)),
         lamp=(0.0, 180.0, 255.0)[hour],

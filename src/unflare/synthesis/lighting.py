@@ -10,7 +10,7 @@ from unflare.events import Array
 from unflare.params import Lamp
 from unflare.synthesis.flare import Glow, Glows, Pair, unclipped
 from unflare.synthesis.ghosts import Ghost, draw_lens
-from unflare.synthesis.lamp import Script, draw_script
+from unflare.synthesis.lamp import Script, draw_script, log_uniform
 
 
 class Irradiance(NamedTuple):
@@ -65,5 +65,5 @@ def draw_lighting(lamp: Lamp, shape: tuple[int, int], duration: int, rng: np.ran
         lamps=tuple(draw_script(lamp, shape, duration, mains, rng) for _ in range(count)),
         ghosts=draw_lens(lamp, rng),
         gamma=rng.uniform(*lamp.gamma),
-        core=rng.uniform(*lamp.core),
+        core=log_uniform(lamp.core, rng),
     )
