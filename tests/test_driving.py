@@ -38,11 +38,32 @@ def test_the_same_seed_gives_the_same_drive_and_another_seed_another() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_motion_is_continuous_below_a_pixel(seed: int) -> None:
     """A tenth of the time changes the picture by about a tenth: nothing jumps from frame to frame."""
-    slow = replace(drive(seed), speed=3.0, vehicles=())
+    slow = replace(drive(seed), speed=3.0, vehicles=(), ripple=0.0)
     coarse, fine = ([frame for _, frame in slow.frames(range(0, 20_001, step))] for step in (2000, 200))
     steps, tenths = ([np.abs(b - a).mean() for a, b in pairwise(video)] for video in (coarse, fine))
     assert np.mean(tenths) == pytest.approx(np.mean(steps) / 10, rel=0.1)
     assert max(tenths) < 1.5 * np.mean(tenths)
+
+
+def test_street_lamps_light_the_street_and_flicker_with_the_mains() -> None:
+    still = replace(drive(0), speed=0.0, sway=(0.0, 0.0), vehicles=(), pool=50.0, lamp=0.0, mains=100.0, ripple=0.5)
+    bright, dark, again = (frame for _, frame in still.frames([0, 5_000, 10_000]))
+    unlit = next(replace(still, pool=0.0).frames([0]))[1]
+    street = bright - unlit > 5
+    assert 0.1 < street.mean() < 0.9
+    assert np.allclose((dark - unlit)[street], 0.5 * (bright - unlit)[street], atol=1e-2)
+    assert np.allclose(again, bright, atol=1e-2)
+
+
+@pytest.mark.parametrize("seed", [1, 5])
+def test_frames_twice_as_often_give_as_many_events(seed: int) -> None:
+    for speed, ripple in ((0.0, 0.5), (15.0, 0.0), (30.0, 0.3)):
+        one = replace(drive(seed), speed=speed, ripple=ripple, pool=30.0)
+        times = one.times(0.06, 400)
+        between = np.union1d(times, (times[1:] + times[:-1]) // 2)
+        few, many = (len(simulate(one.frames(at), SENSOR, seed)) for at in (times, between))
+        assert few > 1000
+        assert many == pytest.approx(few, rel=0.02)
 
 
 def test_a_drive_gives_events_of_both_polarities() -> None:

@@ -25,6 +25,8 @@ HALF_STREET = 7.0  # metres
 FACADE = 9.0  # metres high
 FAR = 120.0  # metres: beyond, haze
 STEP = 0.5  # texels
+CYCLE = 8  # frames, at least
+REACH = 0.3  # of the spacing of street lamps: how far their light falls on the street
 CONTRAST = (0.15, 1.1)  # from fog to foliage in the sun
 SCALES = 6  # of the atlas, each half as fine as the one before
 
@@ -53,14 +55,21 @@ class Drive:
     sway_hertz: tuple[float, float]
     lamp: float  # peak irradiance of a street lamp, 0 where they are off
     lamp_spacing: float  # metres
+    pool: float  # irradiance that a street lamp adds to a white wall near its foot
+    mains: float  # cycles of the street lamps' brightness a second
+    ripple: float  # share of their brightness by which it falls within a cycle
     vehicles: tuple[Vehicle, ...]
 
     def times(self, seconds: float, rate: int) -> Array:
         """When to render, int64 us ascending: `rate` frames a second, or more for a fast drive, so that between two
-        frames no surface moves on by more than `STEP` texels.
+        frames no surface moves on by more than `STEP` texels, and for lamps that flicker.
         """
-        rate = max(rate, math.ceil(self.speed * METRE / STEP))
+        rate = max(rate, math.ceil(self.speed * METRE / STEP), math.ceil(CYCLE * self.mains) if self.ripple else 0)
         return (np.arange(round(seconds * rate) + 1) * 1e6 / rate).round().astype(np.int64)
+
+    def power(self, t: float) -> float:
+        """Brightness of the street lamps at a time in seconds, as a share of the brightest."""
+        return 1 - self.ripple * (0.5 - 0.5 * math.cos(2 * math.pi * self.mains * t))
 
     def frames(self, times: Iterable[int]) -> Iterator[tuple[int, Array]]:
         """(time in us, frame float32 (h, w)) at these times."""
@@ -81,9 +90,12 @@ class Pace:
 PACES = (Pace(0, 0, 0.02), Pace(1, 8, 0.5), Pace(8, 18, 1.0), Pace(18, 36, 1.2))  # parked, creeping, town, road
 
 
+NIGHT = 2
+
+
 def draw_drive(shape: tuple[int, int], rng: np.random.Generator) -> Drive:
     """A drive by day, dusk or night, from parked to fast; everything about it from `rng`."""
-    hour = rng.choice(3, p=[0.3, 0.3, 0.4])  # day, dusk, night
+    hour = rng.choice(3, p=[0.3, 0.3, 0.4])  # day, dusk, NIGHT
     pace = PACES[rng.choice(len(PACES), p=[0.2, 0.2, 0.4, 0.2])]
     speed = rng.uniform(pace.slowest, pace.fastest)
     ambient = (rng.uniform(90, 160), rng.uniform(30, 70), rng.uniform(8, 20))[hour]
@@ -109,6 +121,9 @@ def draw_drive(shape: tuple[int, int], rng: np.random.Generator) -> Drive:
         sway_hertz=(rng.uniform(0.3, 1.2), rng.uniform(0.8, 2.5)),
         lamp=(0.0, 180.0, 255.0)[hour],
         lamp_spacing=rng.uniform(18, 35),
+        pool=(0.0, 15.0, 60.0)[hour] * rng.uniform(0.3, 1.0),
+        mains=rng.uniform(90, 130),
+        ripple=rng.uniform(0, 0.6) if hour == NIGHT else 0.0,
         vehicles=vehicles,
     )
 
@@ -135,17 +150,19 @@ class _Street:
         self.light = (light * (1 - haze)).astype(np.float32)
         self.glow = np.where(self.open_sky, drive.sky, 0.5 * drive.ambient * haze).astype(np.float32)
         self.light[self.open_sky] = 0
+        self.place = (depth / drive.lamp_spacing).astype(np.float32)
+        self.pool = (drive.pool * (1 - haze) * ~self.open_sky).astype(np.float32)
         self.backs = [rear_view(vehicle.seed) for vehicle in drive.vehicles]
 
     def frame(self, t: float) -> Array:
         travelled = self.drive.speed * t
         column = self.column + np.float32(travelled * METRE % PERIOD)
         frame = cv2.remap(self.texture, column, self.row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-        frame *= self.light
+        frame *= self.light + self._pools(travelled, t) if self.drive.pool else self.light
         frame += self.glow
         for vehicle, back in self._by_distance(t):
             self._draw_vehicle(frame, vehicle, back, t)
-        self._draw_lamps(frame, travelled)
+        self._draw_lamps(frame, travelled, np.float32(self.drive.power(t)))
         return self._swayed(frame, t)
 
     def _by_distance(self, t: float) -> list[tuple[Vehicle, Array]]:
@@ -175,7 +192,17 @@ class _Street:
         patch *= 1 - seen[..., 2]
         patch += seen[..., 0] * light + seen[..., 1] * vehicle.lights
 
-    def _draw_lamps(self, frame: Array, travelled: float) -> None:
+    def _pools(self, travelled: float, t: float) -> Array:
+        """The light of the street lamps on the street: the more, the nearer a surface is to a lamp's foot."""
+        place = self.place + np.float32(travelled / self.drive.lamp_spacing)
+        place -= np.rint(place)
+        place *= place
+        place *= np.float32(-1 / REACH**2)
+        light: Array = cv2.exp(place)
+        light *= self.pool * np.float32(self.drive.power(t))
+        return light
+
+    def _draw_lamps(self, frame: Array, travelled: float, power: np.float32) -> None:
         """Street lamps 6 m up on either side: blobs that keep their light when they are smaller than a pixel."""
         if not self.drive.lamp:
             return
@@ -185,7 +212,7 @@ class _Street:
                 if z > 4:
                     u = self.centre[0] + side * (HALF_STREET - 1) * self.focal / z
                     v = self.centre[1] - (6 - EYE) * self.focal / z
-                    _add_blob(frame, u, v, 0.12 * self.focal / z, self.drive.lamp * np.exp(-z / FAR))
+                    _add_blob(frame, u, v, 0.12 * self.focal / z, self.drive.lamp * power * np.exp(-z / FAR))
 
     def _swayed(self, frame: Array, t: float) -> Array:
         du, dv = (
