@@ -22,11 +22,6 @@ def rows(events: Events) -> list[tuple[int, ...]]:
     return list(zip(*(getattr(events, name).tolist() for name in "txyp"), strict=True))
 
 
-def split(w: float) -> Shares:
-    """A share for the background and the rest for the other light, as without a dark current."""
-    return Shares(w, 1 - w)
-
-
 BACKGROUND, OTHER = stream(4000, 1), stream(3000, 2)
 NONE = stream(0, 1)
 
@@ -35,10 +30,10 @@ NONE = stream(0, 1)
 @pytest.mark.parametrize("form", ["number", "pixels", "function"])
 def test_a_light_alone_leaves_its_stream_as_it_is(rule: str, form: str) -> None:
     for value, alone in ((1.0, BACKGROUND), (0.0, OTHER)):
-        forms: dict[str, Shares] = {
-            "number": split(value),
-            "pixels": Shares(*(np.full(SHAPE, one, np.float32) for one in split(value))),  # type: ignore[arg-type]
-            "function": Shares(*(constant(one) for one in (value, 1 - value))),
+        forms: dict[str, Weight] = {
+            "number": value,
+            "pixels": np.full(SHAPE, value, np.float32),
+            "function": constant(value),
         }
         fused = fuse(BACKGROUND, OTHER, forms[form], rule, seed=3)
         assert rows(fused.events) == rows(alone)
@@ -47,7 +42,7 @@ def test_a_light_alone_leaves_its_stream_as_it_is(rule: str, form: str) -> None:
 
 
 def test_union_is_a_merge() -> None:
-    fused = fuse(BACKGROUND, OTHER, split(0.5), "union", seed=3)
+    fused = fuse(BACKGROUND, OTHER, 0.5, "union", seed=3)
     events, source = merge(BACKGROUND, OTHER)
     assert rows(fused.events) == rows(events)
     assert np.array_equal(fused.source, source)
@@ -55,7 +50,7 @@ def test_union_is_a_merge() -> None:
 
 @pytest.mark.parametrize("w", [0.1, 0.5, 0.8])
 def test_pnl_es_keeps_a_binomial_number(w: float) -> None:
-    fused = fuse(BACKGROUND, OTHER, split(w), "pnl_es", seed=5)
+    fused = fuse(BACKGROUND, OTHER, w, "pnl_es", seed=5)
     for source, share, count in ((0, w, 4000), (1, 1 - w, 3000)):
         assert abs((fused.source == source).sum() - share * count) < 4 * np.sqrt(count * w * (1 - w))
 
@@ -75,7 +70,7 @@ def test_a_weight_is_taken_where_and_when_the_event_is() -> None:
 def test_what_survives_a_stronger_flare_survives_a_weaker_one() -> None:
     kept = []
     for w, other in ((0.3, OTHER), (0.6, stream(500, 9))):
-        fused = fuse(BACKGROUND, other, split(w), "pnl_es", seed=5)
+        fused = fuse(BACKGROUND, other, w, "pnl_es", seed=5)
         kept.append(rows(fused.events[fused.source == 0]))
     assert set(kept[0]) < set(kept[1])
     assert len(kept[0]) > 1000
@@ -87,6 +82,13 @@ def test_where_there_is_one_stream_in_its_own_light_alone_nothing_changes(rule: 
     for lights, streams in (((40.0, 0.0), (BACKGROUND, NONE)), ((0.0, 40.0), (NONE, OTHER))):
         fused = fuse(*streams, shares(*map(constant, lights), dark=20.0), rule, seed=3)
         assert rows(fused.events) == rows(streams[0] if len(streams[0]) else streams[1])
+
+
+@pytest.mark.parametrize("rule", ["integrate", "pnl_es"])
+def test_a_weight_leaves_the_rest_to_the_other(rule: str) -> None:
+    one, both = (fuse(BACKGROUND, OTHER, weight, rule, seed=1) for weight in (0.3, Shares(0.3, 0.7)))
+    assert rows(one.events) == rows(both.events)
+    assert np.array_equal(one.share, both.share)
 
 
 def test_shares_of_two_lights_add_up_to_one_and_the_dark_current() -> None:
@@ -104,7 +106,7 @@ def ramp(count: int, polarity: int, late: int = 0) -> Events:
 
 @pytest.mark.parametrize("w", [0.4, 0.7, 0.9])
 def test_integrate_fires_once_a_threshold_whatever_the_steps(w: float) -> None:
-    fused = fuse(ramp(50, 1), NONE, split(w), "integrate", seed=0)
+    fused = fuse(ramp(50, 1), NONE, w, "integrate", seed=0)
     assert set(fused.events.p.tolist()) == {1}
     assert len(fused.events) / (SHAPE[0] * SHAPE[1]) == pytest.approx(50 * w, abs=1 - LOWEST)
 
@@ -112,13 +114,13 @@ def test_integrate_fires_once_a_threshold_whatever_the_steps(w: float) -> None:
 @pytest.mark.parametrize("w", [0.2, 0.5, 0.8])
 def test_a_first_step_fires_where_it_reaches_the_threshold_that_is_drawn(w: float) -> None:
     pixels = SHAPE[0] * SHAPE[1]
-    fired = len(fuse(ramp(1, 0), NONE, split(w), "integrate", seed=0).events)
+    fired = len(fuse(ramp(1, 0), NONE, w, "integrate", seed=0).events)
     expected = max(0.0, (w - LOWEST) / (1 - LOWEST))
     assert abs(fired / pixels - expected) <= 4 * np.sqrt(expected * (1 - expected) / pixels)
 
 
 def test_equal_and_opposite_steps_take_each_other_away() -> None:
-    small = fuse(ramp(20, 1), ramp(20, 0, late=5), split(0.5), "integrate", seed=0)
+    small = fuse(ramp(20, 1), ramp(20, 0, late=5), 0.5, "integrate", seed=0)
     net = 2 * small.events.p.astype(int).sum() - len(small.events)
     assert abs(net) <= SHAPE[0] * SHAPE[1]
     assert np.allclose(small.share[small.events.t > 100], 0.5, atol=0.51)
@@ -128,7 +130,7 @@ def test_thresholds_are_those_of_the_seed_and_the_same_for_two_lights() -> None:
     """Where two flares are worth the same, they leave the same, whatever happens elsewhere."""
     right = (OTHER.x >= 8).nonzero()[0]
     one, again, other = (
-        fuse(BACKGROUND, light, split(0.6), "integrate", seed=seed)
+        fuse(BACKGROUND, light, 0.6, "integrate", seed=seed)
         for light, seed in ((OTHER, 1), (OTHER[right], 1), (OTHER, 2))
     )
     inside = [fused.events[fused.events.x >= 8] for fused in (one, again)]
@@ -138,7 +140,7 @@ def test_thresholds_are_those_of_the_seed_and_the_same_for_two_lights() -> None:
 
 
 def test_integrate_conserves_the_change_of_light() -> None:
-    fused = fuse(BACKGROUND, OTHER, split(0.3), "integrate", seed=0)
+    fused = fuse(BACKGROUND, OTHER, 0.3, "integrate", seed=0)
     for y, x in ((0, 0), (5, 7), (11, 15)):
         change = [
             worth * (2.0 * events.p[(events.y == y) & (events.x == x)] - 1).sum()

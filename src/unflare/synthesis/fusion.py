@@ -58,9 +58,10 @@ class Fused(NamedTuple):
     share: Array
 
 
-def fuse(background: Events, other: Events, shares: Shares, rule: str, seed: int) -> Fused:
+def fuse(background: Events, other: Events, weight: Weight | Shares, rule: str, seed: int) -> Fused:
     """Both streams in time order under a rule.
 
+    weight  the share of the background in the light, which leaves the rest to the other; or the shares of both
     seed    of `pnl_es`: an event's draw depends on seed, stream and its number in the stream alone, so that two
             fusions of one background keep the same of its events wherever their shares agree; of `integrate`: a
             threshold depends on seed, pixel and how often the pixel has fired, to the same end
@@ -71,6 +72,7 @@ def fuse(background: Events, other: Events, shares: Shares, rule: str, seed: int
         raise ValueError(f"fuse: rule must be one of {', '.join(RULES)}, found {rule!r}")
     if rule == "union":
         return _all(background, other)
+    shares = weight if isinstance(weight, Shares) else Shares(weight, _rest(weight))
     w, v = _at(shares.background, background), _at(shares.other, other)
     if rule == "pnl_es":
         return _all(background[_uniform(seed, 0, len(background)) < w], other[_uniform(seed, 1, len(other)) < v])
@@ -81,6 +83,12 @@ def fuse(background: Events, other: Events, shares: Shares, rule: str, seed: int
     fired, polarity, share = _integrate(events.y, events.x, events.p, source, worth, state, key)
     kept = events[fired]
     return Fused(Events(kept.t, kept.x, kept.y, polarity[fired], kept.shape), source[fired], share[fired])
+
+
+def _rest(weight: Weight) -> Weight:
+    if callable(weight):
+        return lambda t, x, y: 1 - weight(t, x, y)
+    return 1 - weight
 
 
 def _all(background: Events, other: Events) -> Fused:
