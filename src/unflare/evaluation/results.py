@@ -76,7 +76,8 @@ def write_gallery(folder: Path, scenes: Sequence[Path]) -> None:
         arrays |= {f"{number}_{name}": getattr(scene.events, name)[chosen] for name in ("x", "y", "p")}
         arrays[f"{number}_flare"] = scene.flare[chosen].astype(np.float16)
         arrays[f"{number}_shape"] = np.array(scene.events.shape)
-        arrays[f"{number}_title"] = np.array(f"{path.stem} {scene.recipe['scenario']}")
+        rate = chosen.sum() / SLICE  # a microsecond, or million a second
+        arrays[f"{number}_title"] = np.array(f"{path.stem} {scene.recipe['scenario']}, {rate:.2f} million events/s")
     with aside(folder / "gallery.npz") as path, path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 

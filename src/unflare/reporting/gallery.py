@@ -31,6 +31,7 @@ def sheet(gallery: Mapping[str, Array]) -> Array:
     whole = np.full((rows * (height + GAP) - GAP, COLUMNS * (WIDTH + GAP) - GAP, 3), SEAM, np.uint8)
     for number, tile in enumerate(tiles):
         top, left = number // COLUMNS * (height + GAP), number % COLUMNS * (WIDTH + GAP)
+        whole[top : top + height, left : left + WIDTH] = GROUND
         whole[top : top + len(tile), left : left + WIDTH] = tile
     return whole
 

@@ -96,7 +96,7 @@ NIGHT = 2
 def draw_drive(shape: tuple[int, int], rng: np.random.Generator) -> Drive:
     """A drive by day, dusk or night, from parked to fast; everything about it from `rng`."""
     hour = rng.choice(3, p=[0.3, 0.3, 0.4])  # day, dusk, NIGHT
-    pace = PACES[rng.choice(len(PACES), p=[0.2, 0.2, 0.4, 0.2])]
+    pace = PACES[rng.choice(len(PACES), p=[0.15, 0.2, 0.4, 0.25])]
     speed = rng.uniform(pace.slowest, pace.fastest)
     ambient = (rng.uniform(90, 160), rng.uniform(30, 70), rng.uniform(8, 20))[hour]
     vehicles = tuple(
