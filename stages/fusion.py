@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.progress import track
 
 from unflare import params, runtime
+from unflare.evaluation import edeflare
 from unflare.synthesis.exact import cases
 from unflare.synthesis.proof import prove, summary
 from unflare.synthesis.voltmeter import IMPLEMENTATION
@@ -18,7 +19,7 @@ def main(report: Path) -> None:
         workers = runtime.workers()
         record.implementations = {"simulator": IMPLEMENTATION}
         record.memory.mark("cases")
-        one, todo = partial(prove, p.fusion, p.lamp, p.sensor, p.scenes.night_level), cases(p.fusion, p.seed)
+        one, todo = partial(prove, p.fusion, p.lamp, p.sensor, p.scenes.night_level, edeflare), cases(p.fusion, p.seed)
         with record.clock("cases"):
             proved = list(track(runtime.parallel(one, todo, workers), "cases", len(todo)))
         record.facts = {"cases": len(proved), "rows": summary([case.rows for case in proved])}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
+from unflare.evaluation.edeflare import edeflare
 from unflare.evaluation.filters import BackgroundActivity, DropAll, KeepAll, PolarityFocused
 from unflare.events.scorer import Scorer
 
@@ -19,4 +20,4 @@ baselines: Mapping[str, Callable[..., Scorer]] = MappingProxyType(
     }
 )
 
-__all__ = ["BackgroundActivity", "DropAll", "KeepAll", "PolarityFocused", "baselines"]
+__all__ = ["BackgroundActivity", "DropAll", "KeepAll", "PolarityFocused", "baselines", "edeflare"]

@@ -12,6 +12,7 @@ PARTS = (  # caption, what it means, rows
     ("input", "input_means", ("floor", *RULES)),
     ("light", "light_means", ("integrate", "constant", "integrated")),
     ("kept", "kept_means", ("truth_floor", "truth")),
+    ("published", "published_means", ("exact", "floor", *RULES)),
 )
 EVENTS = {  # measure -> how it is written
     "ratio": "{:.3f}",
@@ -23,6 +24,17 @@ EVENTS = {  # measure -> how it is written
     "polarity": "{:+.1%}",
     "time": "{:.1f}",
 }
+METRICS = {
+    "chamfer_distance": "{:.3f}",
+    "gaussian_distance": "{:.3f}",
+    "voxel_mse": "{:.4f}",
+    "pmse_2": "{:.4f}",
+    "pmse_4": "{:.4f}",
+    "rf1": "{:.3f}",
+    "tf1": "{:.3f}",
+    "tpf1": "{:.3f}",
+    "pger": "{:.3f}",
+}
 LABELS = {"flare": "{:+.1%}", "label": "{:.3f}"}
 
 
@@ -30,7 +42,7 @@ def fusion(material: Material, say: Phrases) -> Iterator[Block]:
     records = material.records
     yield Text(say("fusion", "intro", cases=records.facts("fusion", "cases"), rule=records.params("scenes", "rule")))
     for name, meaning, rows in PARTS:
-        measures = EVENTS if name == "kept" else EVENTS | LABELS
+        measures = {"kept": EVENTS, "published": METRICS}.get(name, EVENTS | LABELS)
         yield Text(say("fusion", meaning))
         yield _table(records, say, rows, measures, say("fusion", name))
 

@@ -58,6 +58,7 @@ def _begin() -> None:
     import cv2
     import numba
 
+    os.environ["OMP_NUM_THREADS"] = "1"  # of torch, where a job imports it
     cv2.setNumThreads(1)
     numba.set_num_threads(1)
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()

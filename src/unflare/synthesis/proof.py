@@ -4,7 +4,7 @@ Two simulations of one light with other random numbers do not agree either, for 
 is chance. How far they are apart is the floor: nothing that fuses can be asked to come nearer.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ from unflare.synthesis.nearness import Labelled, nearness
 NEAR = 0.5  # share of the background in the light, on average, below which a pixel lies near the flare
 
 Rows = dict[str, dict[str, float]]
+Metrics = Callable[[Events, Events], dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -40,21 +41,27 @@ class Proved:
     <rule>                the rule, where the light of the background is known
     constant, integrated  `integrate` where it is not, with these proxies
     truth, truth_floor    `integrate` with the light source in place of the flare, and the exact truth again
+    exact                 the exact input, by `metrics` alone
     """
 
     rows: Rows
     seconds: dict[str, float]
 
 
-def prove(fusion: Fusion, lamp: Lamp, sensor: Sensor, levels: tuple[float, float], case: Case) -> Proved:
-    """Every row of the proof for one case; a proxy's level is drawn from `levels`, as it is for a scene."""
+def prove(
+    fusion: Fusion, lamp: Lamp, sensor: Sensor, levels: tuple[float, float], metrics: Metrics, case: Case
+) -> Proved:
+    """Every row of the proof for one case; a proxy's level is drawn from `levels`, as it is for a scene.
+
+    metrics  of an input against its truth; here that of every row against the exact one
+    """
     clock = Clock()
     with clock("rendering"):
         lights = rendered(case, fusion, lamp)
     *seeds, own, coin = np.random.default_rng((case.seed, 1)).integers(2**63, size=4).tolist()
     with clock("simulator"):
-        whole, kept = (lights.background + other for other in (lights.flare, lights.source))
-        inputs, truths = ([lights.events(sum_, sensor, seed) for seed in seeds] for sum_ in (whole, kept))
+        whole, unflared = (lights.background + other for other in (lights.flare, lights.source))
+        inputs, truths = ([lights.events(sum_, sensor, seed) for seed in seeds] for sum_ in (whole, unflared))
         streams = Streams(
             *(lights.events(part, sensor, own) for part in (lights.background, lights.flare, lights.source))
         )
@@ -64,10 +71,15 @@ def prove(fusion: Fusion, lamp: Lamp, sensor: Sensor, levels: tuple[float, float
     with clock("comparison"):
         near = (lights.background / np.maximum(whole, 1e-6)).mean(axis=0) < NEAR
         exact, found["floor"] = (Labelled(events, labels(events, lights, sensor.k[1])) for events in inputs)
-        rows = {name: nearness(exact, one, near, fusion.duration) for name, one in found.items() if name != "truth"}
+        kept = found.pop("truth")
+        rows = {name: nearness(exact, one, near, fusion.duration) for name, one in found.items()}
+        for name, one in (found | {"exact": exact}).items():
+            rows[name] = rows.get(name, {}) | metrics(one.events, truths[0])
         source, again = (Labelled(events, np.zeros(len(events), np.float32)) for events in truths)
-        kept_rows = {"truth": found["truth"], "truth_floor": again}
-        rows |= {name: nearness(source, one, near, fusion.duration) for name, one in kept_rows.items()}
+        rows |= {
+            name: nearness(source, one, near, fusion.duration)
+            for name, one in (("truth", kept), ("truth_floor", again))
+        }
     return Proved(rows, clock.parts())
 
 
