@@ -34,6 +34,7 @@ def main(index_path: Path, scenes: Path, report: Path, checkpoints: Path) -> Non
         record.worked(workers, (scene.seconds for scene in new))
         events = record.facts["events"]
         print(f"{len(jobs)} scenes, {events:,} events, {record.facts['events_flare'] / events:.0%} of them flare")
+        print(f"{len(new) / record.clock.parts()['generation'] * 3600:,.0f} scenes an hour with {workers} workers")
 
 
 if __name__ == "__main__":
