@@ -20,7 +20,6 @@ from unflare.reporting.pictures import GROUND, OFF, ON
 from unflare.runtime import Clock
 from unflare.synthesis.compose import SCENARIOS, Job, make_scene
 from unflare.synthesis.light import scattered_part
-from unflare.synthesis.recipe import lights
 
 SHAPE = (96, 128)
 PROJECT = Path(__file__).parents[1]
@@ -179,9 +178,7 @@ def test_a_scene_is_compared_with_nothing_and_a_recipe_must_be_whole(
 ) -> None:
     assert "--against" in refused(monkeypatch, capsys, "mixed.h5", "--against", "flare_only.h5")
     scene = load_scene(root / "mixed.h5")
-    for missing, said in (("lamp", "lamp"), ("duration", "duration")):
-        recipe = {name: value for name, value in scene.recipe.items() if name not in {"lamp", missing}}
+    for missing in ("lamps", "duration"):
+        recipe = {name: value for name, value in scene.recipe.items() if name != missing}
         save_scene(root / "poor.h5", Scene(scene.events, scene.flare, scene.truth, recipe))
-        assert said in refused(monkeypatch, capsys, "poor.h5", *(["--without-light"] if missing == "duration" else []))
-    with pytest.raises(ValueError, match="recipe: expected"):
-        lights({"lamp": {"gamma": 2.2}}, (Path("a.png"), Path("b.png")), SHAPE)
+        assert missing in refused(monkeypatch, capsys, "poor.h5")

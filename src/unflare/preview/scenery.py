@@ -1,7 +1,6 @@
 """A scene: the light that was simulated, the events by what they are from, the input and the truth."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -10,9 +9,9 @@ from unflare.events import Array, Index, Scene
 from unflare.preview.view import LEGEND, POLARITIES, Layer, drawn
 from unflare.reporting.colors import BLUE, ORANGE
 from unflare.reporting.pictures import picture
-from unflare.synthesis.flare import WHITE, Glow
+from unflare.synthesis.flare import WHITE, read_pair
 from unflare.synthesis.light import scattered_part
-from unflare.synthesis.recipe import lights
+from unflare.synthesis.lighting import Irradiance, Lighting
 
 WITHOUT = "--without-light leaves its panel out"
 SOURCES = np.array([[round(255 * part) for part in to_rgb(color)] for color in (BLUE, ORANGE)], np.uint8)
@@ -22,21 +21,16 @@ BY_SOURCE = "input: flare orange, background and light source blue"
 EVENTS = (BY_SOURCE, f"input: {LEGEND}", f"truth: {LEGEND}")
 
 
-class Light(NamedTuple):
-    """What a scene's flare, its source included, and the source alone shine."""
-
-    flare: Glow
-    source: Glow
-
-
 class Scenery:
     """A view of a scene; without `light`, of its events alone. A scene without a lamp has a dark panel of light."""
 
-    def __init__(self, path: Path, scene: Scene, light: Light | None, *, lit: bool) -> None:
+    def __init__(self, path: Path, scene: Scene, light: Irradiance | None, *, lit: bool) -> None:
         self._scene, self._light, self._lit = scene, light, lit
         made = [scene.recipe[name] for name in ("scenario", "sequence", "flare") if name in scene.recipe]
         self.name = ", ".join([path.name, *made])
-        self.shape, self.duration = scene.events.shape, _duration(path, scene)
+        if "duration" not in scene.recipe:
+            raise ValueError(f"{path}: expected the duration of the scene in its recipe, found none")
+        self.shape, self.duration = scene.events.shape, int(scene.recipe["duration"])
         self.titles: tuple[str, ...] = (LIGHTS, *EVENTS) if lit else EVENTS
         shades = shaded(*np.meshgrid(np.linspace(0, 1, 24), np.linspace(0, 1, 5)))
         self.colors = np.concatenate([POLARITIES, SOURCES, shades.reshape(-1, 3)])
@@ -61,8 +55,7 @@ class Scenery:
     def _shine(self, t: int) -> Array:
         if not self._light:
             return np.zeros((*self.shape, 3), np.uint8)
-        y, x = (place.ravel() for place in np.indices(self.shape))
-        flare, source = (glow.at(np.full(len(x), t), x, y).reshape(self.shape) for glow in self._light)
+        flare, source = (next(glows.frames([t]))[1] for glows in self._light)
         share = np.divide(source, flare, out=np.zeros_like(flare), where=flare > 0)
         return shaded(np.log1p(flare) / np.log1p(WHITE), share.clip(0, 1))
 
@@ -73,29 +66,31 @@ def shaded(tone: Array, share: Array) -> Array:
     return np.asarray((hue * tone[..., None].clip(0, 1)).round(), np.uint8)
 
 
-def light_of(path: Path, scene: Scene, index: Path) -> Light | None:
-    """The light of a scene, of the images that the index knows by the names in the recipe; None without a lamp.
+def light_of(path: Path, scene: Scene, index: Path) -> Irradiance | None:
+    """The light of a scene, of the images that the index knows by the name in the recipe; None without a lamp.
 
-    Raises FileNotFoundError, or ValueError of one sentence: no index, no such image, or another one of this name.
+    Raises ValueError of one sentence: no index, no such image, another image of this name, or a recipe that lacks it.
     """
     if "flare" not in scene.recipe:
         return None
-    name = scene.recipe["flare"]
     try:
-        known = Index.load(index)
-        pair = {pair.name: pair for pairs in known.flares.values() for pair in pairs}.get(name)
-        if not pair:
-            raise ValueError(f"{index}: expected the flare image {name} of {path}, found none")
-        light = Light(*lights(scene.recipe, (known.root / pair.flare, known.root / pair.light), scene.events.shape))
+        light = _rendered(path, scene, index)
     except (FileNotFoundError, ValueError) as error:
         raise ValueError(f"{error}; {WITHOUT}") from None
     if np.mean(scene.flare > scattered_part(light.flare.at, light.source.at, scene.events) + 1e-4) > STRAY:
+        name = scene.recipe["flare"]
         raise ValueError(f"{index}: {name} is now another image than the one that {path} was made of; {WITHOUT}")
     return light
 
 
-def _duration(path: Path, scene: Scene) -> int:
-    for place in (scene.recipe, scene.recipe.get("lamp", {})):
-        if "duration" in place:
-            return int(place["duration"])
-    raise ValueError(f"{path}: expected the duration of the scene in its recipe, found none")
+def _rendered(path: Path, scene: Scene, index: Path) -> Irradiance:
+    name, known = scene.recipe["flare"], Index.load(index)
+    pair = {pair.name: pair for pairs in known.flares.values() for pair in pairs}.get(name)
+    if not pair:
+        raise ValueError(f"{index}: expected the flare image {name} of {path}, found none")
+    try:
+        lighting = Lighting.of(scene.recipe)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path}: expected lamps and ghosts in its recipe, found {error}") from None
+    images = read_pair(known.root / pair.flare, known.root / pair.light, lighting.gamma)
+    return lighting.lights(images, scene.events.shape)
