@@ -120,7 +120,10 @@ def test_without_the_package_or_workers_there_is_a_sentence_and_no_other_engine(
             list(runtime.parallel(square, [1], 1))
 
 
-def test_a_scheduler_that_is_lost_ends_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("lost", ["scheduler", "worker"])
+def test_a_scheduler_or_the_last_worker_that_is_lost_ends_the_jobs(
+    lost: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("distributed", reason="needs the extra `dask`")
     contact = tmp_path / "scheduler.json"
     dask, quiet = [sys.executable, "-m", "dask"], {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -134,9 +137,11 @@ def test_a_scheduler_that_is_lost_ends_the_jobs(tmp_path: Path, monkeypatch: pyt
         monkeypatch.setenv("UNFLARE_DASK", json.loads(contact.read_text())["address"])
         results = iter(runtime.parallel(time.sleep, [0.0, *[30.0] * 3], 1))
         assert next(results) is None
-        scheduler.kill()
-        with pytest.raises(ConnectionError, match="lost before job 2 of 4"):
+        monkeypatch.setattr(engine, "PATIENCE", 1)
+        {"scheduler": scheduler, "worker": worker}[lost].kill()
+        with pytest.raises(OSError, match=r"lost before job 2 of 4|no worker was left for job 2 of 4") as ended:
             next(results)
+        assert ("scheduler was lost" in str(ended.value)) == (lost == "scheduler")
     finally:
         for process in (scheduler, worker):
             process.kill()
