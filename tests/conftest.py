@@ -29,6 +29,22 @@ def root(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Any]:
+    """Two workers of a dask scheduler, each a process of one thread, begun again where they are killed."""
+    distributed = pytest.importorskip("distributed", reason="needs the extra `dask`")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def scheduler(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ANN401 (of a package that may be missing)
+    """The scheduler of two living workers is the engine of `parallel`; its address."""
+    cluster.wait_for_workers(2)
+    monkeypatch.setenv("UNFLARE_DASK", cluster.scheduler_address)
+    return str(cluster.scheduler_address)
+
+
 def client(root: Path) -> Any:  # noqa: ANN401 (MLflow's own type, imported where used)
     from mlflow import MlflowClient
 

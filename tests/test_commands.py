@@ -159,6 +159,6 @@ def test_the_help_is_quick_and_shows_examples(tmp_path: Path) -> None:
     start = time.perf_counter()
     assert unflare(tmp_path, "--help").stdout == done.stdout
     assert min(first, time.perf_counter() - start) < 0.5
-    for name in ("report", "compare", "reproduce"):
+    for name in ("preview", "report", "compare", "reproduce"):
         assert f"unflare {name}" in done.stdout
         assert unflare(tmp_path, name, "--help").returncode == 0

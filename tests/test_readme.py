@@ -21,7 +21,7 @@ COMMANDS = sorted(
 )
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-OUTSIDE = {"git", "cd", "source", "ls"}
+OUTSIDE = {"git", "cd", "source", "ls", "dask", "export"}
 DVC = {"repro", "exp", "metrics", "params", "plots", "queue", "dag"}
 
 

@@ -2,11 +2,13 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -56,7 +58,8 @@ def command(name: str) -> list[str]:
 
 
 def environment(workers: int) -> dict[str, str]:
-    return os.environ | {"UNFLARE_WORKERS": str(workers), "PYTHONPATH": str(ROOT / "src")}
+    places = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
+    return os.environ | {"UNFLARE_WORKERS": str(workers), "PYTHONPATH": places}
 
 
 def synthesize(folder: Path, name: str, workers: int) -> None:
@@ -119,6 +122,32 @@ def test_a_killed_stage_goes_on_and_its_workers_end_with_it(project: Path) -> No
     assert again | {"scenes_from_before": 0} == facts(project, "whole")
     kept = {path.stat().st_mtime_ns for path in (project / "stage/scenes").rglob("*.h5")}
     assert len(kept & set(made.values())) == again["scenes_from_before"]
+
+
+@pytest.mark.slow
+def test_workers_of_a_scheduler_make_the_bytes_of_one_even_if_one_is_killed(
+    project: Path,
+    cluster: Any,  # noqa: ANN401 (of a package that may be missing)
+    scheduler: str,
+) -> None:
+    def kill(_: psutil.Process) -> None:
+        os.kill(cluster.workers[0].process.pid, signal.SIGKILL)
+
+    assert disturbed(project, "dask", kill) == 0
+    assert content(project / "dask/scenes") == content(project / "whole/scenes")
+    assert facts(project, "dask") == facts(project, "whole")
+    assert not (project / "dask/checkpoints/scenes").exists()
+    assert not list((project / ".unflare").iterdir())
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_does_not_answer_stops_the_stage_with_one_sentence(project: Path) -> None:
+    pytest.importorskip("distributed", reason="needs the extra `dask`")
+    nobody = environment(2) | {"UNFLARE_DASK": "tcp://127.0.0.1:9"}
+    ended = subprocess.run(command("nobody"), cwd=project, env=nobody, check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
+    assert "no scheduler answers at tcp://127.0.0.1:9" in ended.stderr
+    assert not (project / "nobody").exists()
 
 
 @pytest.mark.slow

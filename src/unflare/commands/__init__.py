@@ -6,11 +6,14 @@ import typer
 from typer.exceptions import TyperException
 
 from unflare.commands.compare import compare
+from unflare.commands.preview import preview
 from unflare.commands.report import report
 from unflare.commands.reproduce import reproduce
 from unflare.runtime.ending import one_sentence
 
 EXAMPLES = """Examples, with the id of a run from `mlflow ui` or models/run.json:
+
+* unflare preview night.h5 -o night.mp4: a recording in slow motion
 
 * unflare report RUN_ID -o july: the run's report, from the store alone
 
@@ -27,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (report, compare, reproduce):
+for command in (preview, report, compare, reproduce):
     app.command()(command)
 
 

@@ -5,7 +5,7 @@ from unflare.events.files import load, open_recording
 from unflare.events.flare7k import FlarePair
 from unflare.events.index import EMBEDDED, Index, Sequence, build
 from unflare.events.recording import Recording
-from unflare.events.scene import Scene, load_scene, save_scene, scene_paths
+from unflare.events.scene import Scene, is_scene, load_scene, save_scene, scene_paths
 from unflare.events.scorer import Scorer
 from unflare.events.splits import SPLITS, Split
 from unflare.events.stream import Array, Events, empty, merge
@@ -26,6 +26,7 @@ __all__ = [
     "aside",
     "build",
     "empty",
+    "is_scene",
     "load",
     "load_scene",
     "merge",

@@ -56,6 +56,14 @@ def save_scene(path: Path, scene: Scene) -> None:
         store(file["input"], "flare", scene.flare)
 
 
+def is_scene(path: Path) -> bool:
+    """Whether a file holds a scene, or what is left of one, by its content."""
+    if not (path.is_file() and h5py.is_hdf5(path)):
+        return False
+    with one_sentence(path), h5py.File(path, "r") as file:
+        return bool({"input", "truth"} & set(file))
+
+
 def load_scene(path: Path) -> Scene:
     """The scene in a file, every value checked. Raises FileNotFoundError, or ValueError of one sentence."""
     if not path.is_file():

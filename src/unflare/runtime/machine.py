@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from unflare.runtime.cluster import count, scheduler
+
 if TYPE_CHECKING:
     import torch
 
@@ -31,8 +33,10 @@ def device() -> "torch.device":
 
 
 def workers() -> int:
-    """Worker processes: UNFLARE_WORKERS if set, else one for each core this process may use."""
-    return _count("UNFLARE_WORKERS", least=1) or _cores()
+    """Worker processes: those of the scheduler in UNFLARE_DASK, else UNFLARE_WORKERS, else one for each core this
+    process may use. Raises ValueError, or as `cluster.count` if the scheduler does not answer."""
+    address = scheduler()
+    return count(address) if address else _count("UNFLARE_WORKERS", least=1) or _cores()
 
 
 def loaders() -> int:

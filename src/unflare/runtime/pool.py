@@ -1,4 +1,4 @@
-"""The same function over many jobs, on the cores of this machine, in order."""
+"""The same function over many jobs, in order: on the cores of this machine, or on the workers of a dask scheduler."""
 
 import multiprocessing
 import os
@@ -8,6 +8,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from unflare.runtime.cluster import scheduler, spread
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -15,7 +17,17 @@ PATIENCE = 3  # pools in a row that lose a worker before they finish a job
 
 
 def parallel(function: Callable[[Job], Result], jobs: Iterable[Job], processes: int) -> Iterator[Result]:
-    """Results in the order of the jobs; a job's exception is raised here and cancels what has not begun.
+    """Results in the order of the jobs, the same on either engine; a job's exception is raised here and cancels what
+    has not begun.
+
+    Where UNFLARE_DASK names a scheduler its workers do them, as many as there are; else `processes` of this machine.
+    """
+    address = scheduler()
+    return spread(function, jobs, address) if address else _pooled(function, jobs, processes)
+
+
+def _pooled(function: Callable[[Job], Result], jobs: Iterable[Job], processes: int) -> Iterator[Result]:
+    """On this machine.
 
     Processes are spawned, one thread each: numerical libraries with threads of their own do not survive a fork. Where
     one is killed, new ones do the jobs that have no result yet. Raises ChildProcessError once `PATIENCE` times in a row

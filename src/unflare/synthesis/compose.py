@@ -74,13 +74,14 @@ def make_scene(scenes: Scenes, lamp: Lamp, sensor: Sensor, job: Job, clock: Cloc
     """
     window, made = np.random.SeedSequence(job.seed).spawn(2)
     recipe: dict[str, Any] = {"split": job.split, "number": job.number, "scenario": job.scenario, "seed": job.seed}
+    recipe |= {"duration": scenes.duration}
     if job.scenario == "flare_only":
         background = empty(job.sequence.shape)
     else:
         with clock("reading"):
             path, rng = job.root / job.sequence.path, np.random.default_rng(window)
             start, background = _window(path, scenes.duration, rng)
-        recipe |= {"sequence": job.sequence.name, "start": start, "duration": scenes.duration}
+        recipe |= {"sequence": job.sequence.name, "start": start}
     if job.scenario == "background_only":
         counts = {"background": len(background), "flare": 0, "input": len(background), "truth": len(background)}
         return Scene(background, np.zeros(len(background), np.float32), background, recipe | {"counts": counts})

@@ -1,7 +1,7 @@
 """Scenes of a synthesis that was stopped, so that the next one makes only those that are missing.
 
-A folder outside the outputs of the pipeline, since DVC deletes those before a stage runs. It says which synthesis it is
-of; another does not go on from it.
+They lie outside the outputs of the pipeline, since DVC deletes those before a stage runs, under the identity of their
+synthesis: another does not go on from them.
 """
 
 import hashlib
@@ -14,12 +14,12 @@ from pathlib import Path
 
 from unflare.events import aside
 from unflare.params import Lamp, Scenes, Sensor
+from unflare.runtime.cluster import LIBRARIES
 from unflare.synthesis.account import Made, paths
 from unflare.synthesis.compose import Job
 
 CODE = Path(__file__).parents[1]
 DECIDES = ("events", "synthesis")  # what of the code a scene depends on
-LIBRARIES = ("numpy", "numba", "opencv-python-headless", "h5py", "hdf5plugin")
 
 
 def identity(scenes: Scenes, lamp: Lamp, sensor: Sensor, jobs: Iterable[Job]) -> str:
@@ -41,16 +41,17 @@ def identity(scenes: Scenes, lamp: Lamp, sensor: Sensor, jobs: Iterable[Job]) ->
 
 
 class Unfinished:
-    """The one unfinished synthesis of a folder: `folder`/<split>/NNNN.{h5,json}, whole or absent."""
+    """The one unfinished synthesis in a place: <place>/<identity>/<split>/NNNN.{h5,json}, whole or absent.
 
-    def __init__(self, folder: Path, identity: str) -> None:
-        self.folder = folder
-        name = folder / "identity"
-        if folder.exists() and not (name.exists() and name.read_text(encoding="utf-8") == identity):
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        with aside(name) as temporary:
-            temporary.write_text(identity, encoding="utf-8")
+    Each has a folder of its own: what a worker on another machine still writes for one that was stopped comes into no
+    other.
+    """
+
+    def __init__(self, place: Path, identity: str) -> None:
+        self._place, self.folder = place, place / identity[:16]
+        if place.exists() and not self.folder.exists():
+            shutil.rmtree(place)
+        self.folder.mkdir(parents=True, exist_ok=True)
 
     def made(self, job: Job) -> Made | None:
         """The scene of a job in numbers; None where it is not there yet."""
@@ -66,4 +67,4 @@ class Unfinished:
                 scene, _ = paths(self.folder, job)
                 (temporary / job.split).mkdir(parents=True, exist_ok=True)
                 shutil.move(scene, temporary / job.split / scene.name)
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self._place)

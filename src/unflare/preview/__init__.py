@@ -1,0 +1,1 @@
+"""Looking at recordings and scenes: pictures and short videos for people. No stage and no result depends on it."""
