@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.progress import track
 
 from unflare import params, runtime
-from unflare.evaluation import edeflare
+from unflare.edeflare import edeflare
 from unflare.synthesis.exact import cases
 from unflare.synthesis.proof import prove, summary
 from unflare.synthesis.voltmeter import IMPLEMENTATION

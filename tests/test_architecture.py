@@ -15,7 +15,18 @@ from unflare import params
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "unflare"
 STAGES: dict[str, dict] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-LAYERS = ["events", "synthesis", "features", "network", "training", "inference", "evaluation", "reporting", "preview"]
+LAYERS = [
+    "events",
+    "edeflare",
+    "synthesis",
+    "features",
+    "network",
+    "training",
+    "inference",
+    "evaluation",
+    "reporting",
+    "preview",
+]
 PLUMBING = {"params", "runtime", "tracking"}  # changes how a stage runs, never what it computes
 TOP = {"commands", "__main__"}  # the command line may import everything, and nothing of ours imports it
 LEAVES = {"scores"}  # imports nothing of ours

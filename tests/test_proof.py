@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unflare import params
-from unflare.evaluation import edeflare
+from unflare.edeflare import edeflare
 from unflare.events import Events
 from unflare.params import Fusion, Params
 from unflare.synthesis.exact import Case, Lights, cases, labels, rendered

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
-from unflare.evaluation.edeflare import edeflare
+from unflare.edeflare import edeflare
 from unflare.evaluation.filters import BackgroundActivity, DropAll, KeepAll, PolarityFocused
 from unflare.events.scorer import Scorer
 
