@@ -53,7 +53,7 @@ def prove(
 ) -> Proved:
     """Every row of the proof for one case; a proxy's level is drawn from `levels`, as it is for a scene.
 
-    metrics  of an input against its truth; here that of every row against the exact one
+    metrics  of an input against its truth; here that of each rule against the exact one
     """
     clock = Clock()
     with clock("rendering"):
@@ -73,7 +73,7 @@ def prove(
         exact, found["floor"] = (Labelled(events, labels(events, lights, sensor.k[1])) for events in inputs)
         kept = found.pop("truth")
         rows = {name: nearness(exact, one, near, fusion.duration) for name, one in found.items()}
-        for name, one in (found | {"exact": exact}).items():
+        for name, one in {"exact": exact, **{name: found[name] for name in ("floor", *RULES)}}.items():
             rows[name] = rows.get(name, {}) | metrics(one.events, truths[0])
         source, again = (Labelled(events, np.zeros(len(events), np.float32)) for events in truths)
         rows |= {
