@@ -85,3 +85,4 @@ def checked(raw: dict[str, Array], shape: tuple[int, int], path: Path, first: in
 def store(group: h5py.Group, name: str, values: Array) -> None:
     """One compressed dataset; equal values give equal bytes, whenever they are written."""
     group.create_dataset(name, data=values, chunks=(CHUNK,), maxshape=(None,), track_times=False, **BLOSC)
+    group.file.flush()  # else the layout depends on when the dataset is closed, which a profiler's reference delays
