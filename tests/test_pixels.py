@@ -11,7 +11,7 @@ from scipy import stats
 
 from unflare.events import Array, Events
 from unflare.synthesis import simulate
-from unflare.synthesis.passage import falling, rise
+from unflare.synthesis.receptor import falling, rise
 from unflare.synthesis.pixels import draw_pixels
 
 K = (5.265, 20.0, 1e-4, 1e-7, 5e-9, 1e-5)
