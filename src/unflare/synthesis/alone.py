@@ -1,6 +1,8 @@
 # mypy: disable-error-code="untyped-decorator, no-any-return"
-"""Pixels that do not fit the loops of `passage.py`, one at a time: those that hot pixels or background activity disturb,
-those for which the barrier against the drift has odds that a draw of 32 bits can meet, and those that are asleep."""
+"""Pixels that do not fit the loops of `passage.py`, one at a time: those that hot pixels or background activity
+disturb, those for which the barrier against the drift has odds that a draw of 32 bits can meet, and those that are
+asleep.
+"""
 
 import numpy as np
 from numba import njit
@@ -62,7 +64,7 @@ def one_by_one(  # noqa: PLR0913
 
 
 @njit(error_model="numpy")
-def _through(  # noqa: PLR0913
+def _through(
     interval: Interval,
     place: np.uint32,
     motion: tuple[np.float32, np.float32, np.float32],

@@ -1,7 +1,7 @@
 # mypy: disable-error-code="untyped-decorator, no-any-return"
 """Events of many frame intervals, packed into 64 bits each, in order of time: `packed` and `unpack`.
 
-    offset << 33 | row << 17 | column << 1 | polarity        offset in us from the start of the interval
+offset << 33 | row << 17 | column << 1 | polarity        offset in us from the start of the interval
 """
 
 import numpy as np

@@ -102,7 +102,7 @@ def gather(  # noqa: PLR0913
 def emit(
     interval: Interval, gathered: Gathered, first: np.uint64, count: np.uint64, events: tuple[Array, np.uint64]
 ) -> np.uint64:
-    """Events of the gathered pixels from the first on, and how many are found now; the pixels go on when they see again.
+    """Events of the gathered pixels from the first on, and how many are found now; the pixels go on from when they see.
 
     Events for which there is no room are counted.
     """

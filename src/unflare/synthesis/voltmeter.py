@@ -34,8 +34,8 @@ from unflare.events.stream import DTYPES
 from unflare.params import Sensor
 from unflare.synthesis.intervals import Interval, State
 from unflare.synthesis.ordering import unpack
+from unflare.synthesis.pixels import disturbances, draw_pixels, draw_residuals, key
 from unflare.synthesis.sweep import BLOCKS, sweep
-from unflare.synthesis.pixels import Pixels, disturbances, draw_pixels, draw_residuals, key
 
 IMPLEMENTATION = "DVS-Voltmeter, numba"
 
@@ -84,7 +84,17 @@ class _Sight:
         noise = disturbances(sensor, self._pixels, span, self._seed, number)
         pace = np.float32(2e-6 * np.pi * sensor.cutoff * span)
         stream = np.array([key(self._seed, number)]).view(np.uint32)
-        return Interval(a, b, np.float32(span), stream, noise, self._k, self._pixels.sharpness[: None if sensor.mismatch else 1], pace, sensor.refractory)
+        return Interval(
+            a,
+            b,
+            np.float32(span),
+            stream,
+            noise,
+            self._k,
+            self._pixels.sharpness[: None if sensor.mismatch else 1],
+            pace,
+            sensor.refractory,
+        )
 
 
 class _Tape:
