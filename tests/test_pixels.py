@@ -11,8 +11,8 @@ from scipy import stats
 
 from unflare.events import Array, Events
 from unflare.synthesis import simulate
-from unflare.synthesis.passage import falling, rise
 from unflare.synthesis.pixels import draw_pixels
+from unflare.synthesis.receptor import exponential, rise
 
 K = (5.265, 20.0, 1e-4, 1e-7, 5e-9, 1e-5)
 SILENT = (5.0, 20.0, 1e-12, 0.0, 0.0, 1e-12)
@@ -52,7 +52,7 @@ def waits(events: Events) -> Array:
 
 @numba.njit
 def both(a: np.float32, b: np.float32) -> tuple[np.float32, np.float32]:
-    return rise(a, b, np.float32(20)), falling(b)
+    return rise(a, b, np.float32(20)), exponential(-b)
 
 
 @pytest.mark.parametrize("size", [1e-6, 1e-3, 0.1, 1.0, 30.0])

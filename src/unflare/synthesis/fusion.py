@@ -26,7 +26,7 @@ import numpy as np
 from numba import njit
 
 from unflare.events import Array, Events, merge
-from unflare.synthesis.passage import GOLDEN, mixed, uniform
+from unflare.synthesis.draws import GOLDEN, mixed, uniform
 
 Weight: TypeAlias = float | Array | Callable[[Array, Array, Array], Array]
 RULES = ("integrate", "pnl_es", "union")

@@ -26,7 +26,8 @@ import numpy as np
 
 from unflare.events import Array
 from unflare.params import Sensor
-from unflare.synthesis.passage import GOLDEN, TIME, mixed
+from unflare.synthesis.draws import GOLDEN, mixed
+from unflare.synthesis.intervals import TIME
 
 LEAST = 0.05  # of the nominal threshold: the lowest a pixel can have
 MISMATCH, HOT, HOT_EVENTS, BACKGROUND = -1, -2, -3, -4  # streams of random numbers; intervals of a video count from 0
@@ -52,8 +53,14 @@ def draw_pixels(sensor: Sensor, shape: tuple[int, int], seed: int) -> Pixels:
     return Pixels(sharpness.reshape(shape), np.flatnonzero(chosen))
 
 
+def draw_residuals(shape: tuple[int, int], seed: int) -> Array:
+    """Voltages at the start, float32 (h, w), uniform in (-1, 1): pixels do not fire in step."""
+    voltage = 1.9999998 * _uniform(key(seed, 0), shape[0] * shape[1]) - 0.9999999
+    return voltage.astype(np.float32).reshape(shape)
+
+
 def disturbances(sensor: Sensor, pixels: Pixels, span: int, seed: int, number: int) -> Array:
-    """Events of hot pixels and background activity in interval `number`, `span` us long, as `passage.interval` packs
+    """Events of hot pixels and background activity in interval `number`, `span` us long, as `alone.py` wants
     them: pixel << 32 | offset << 1 | polarity, ascending."""
     found = []
     if sensor.hot_rate and len(pixels.hot):

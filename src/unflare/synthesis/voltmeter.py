@@ -26,14 +26,16 @@ What the model leaves out and real sensors have is in `pixels.py`; with all of i
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 
 import numpy as np
 
-from unflare.events import Array, Events, empty
+from unflare.events import Array, Events
+from unflare.events.stream import DTYPES
 from unflare.params import Sensor
-from unflare.synthesis.passage import BLOCKS, interval, residuals
-from unflare.synthesis.pixels import disturbances, draw_pixels, key
+from unflare.synthesis.intervals import Interval, State
+from unflare.synthesis.ordering import unpack
+from unflare.synthesis.pixels import disturbances, draw_pixels, draw_residuals, key
+from unflare.synthesis.sweep import BLOCKS, sweep
 
 IMPLEMENTATION = "DVS-Voltmeter, numba"
 
@@ -46,63 +48,105 @@ def simulate(video: Iterable[tuple[int, Array]], sensor: Sensor, seed: int) -> E
     has no frame, times do not ascend, shapes differ, or a value is negative or not finite.
     """
     frames = _checked(video)
-    first = next(frames, None)
-    if first is None:
-        raise ValueError("video: expected at least one frame, found none")
-    shape = first[1].shape
-    k, pixels = np.array(sensor.k, np.float64), draw_pixels(sensor, shape, seed)
-    traits = (pixels.sharpness, float(sensor.cutoff), int(sensor.refractory))
-    lag = np.zeros(shape if sensor.cutoff else (0, 0), np.float32)
-    state = (residuals(shape[0] * shape[1], key(seed, 0)).reshape(shape), lag)
-    following = (np.empty_like(state[0]), np.empty_like(lag))
-    buffer = np.empty((BLOCKS, max(256, shape[0] * shape[1] // BLOCKS)), np.int64)
-    parts = []
-    for number, ((start, a), (stop, b)) in enumerate(pairwise(_chained(first, frames)), 1):
-        noise = disturbances(sensor, pixels, stop - start, seed, number)
-        passage = (a, b, float(stop - start), k, traits, noise, key(seed, number), state, following)
-        counts = interval(*passage, buffer)
-        if counts.max() > buffer.shape[1]:  # nothing is committed yet, and the draws depend on the counters alone
-            buffer = np.empty((BLOCKS, 2 * int(counts.max())), np.int64)
-            counts = interval(*passage, buffer)
-        state, following = following, state
-        parts.append(_sorted(buffer, counts, start, stop, shape))
-    return _joined(parts, shape)
+    start, a = next(frames)
+    sight, tape = _Sight(sensor, a.shape, seed), _Tape(a.size)
+    for stop, b in frames:
+        sight.pass_over(a, b, start, stop, tape)
+        start, a = stop, b
+    return tape.events(a.shape)
 
 
-def _chained(first: tuple[int, Array], rest: Iterator[tuple[int, Array]]) -> Iterator[tuple[int, Array]]:
-    yield first
-    yield from rest
+class _Sight:
+    """A sensor that looks at a video: its pixels, and their state at the last frame."""
+
+    def __init__(self, sensor: Sensor, shape: tuple[int, int], seed: int) -> None:
+        self._sensor, self._seed, self._number = sensor, seed, 0
+        self._k, self._pixels = np.array(sensor.k, np.float32), draw_pixels(sensor, shape, seed)
+        receptor = np.zeros((shape[0], 2, shape[1]) if sensor.cutoff else (1, 2, 1), np.float32)
+        self._state = State(draw_residuals(shape, seed), receptor)
+        self._following = State(*(np.zeros_like(part) for part in self._state))
+
+    def pass_over(self, a: Array, b: Array, start: int, stop: int, tape: "_Tape") -> None:
+        """Events of the next interval, onto the tape."""
+        self._number += 1
+        this = self._interval(a, b, stop - start)
+        counts = sweep(this, self._state, self._following, *tape.room())
+        while counts.max() > tape.width:  # nothing is committed yet, and the draws depend on the counters alone
+            tape.widen(int(counts.max()))
+            counts = sweep(this, self._state, self._following, *tape.room())
+        if counts.min() < 0:
+            raise ValueError(_unsound(self._number, b))
+        self._state, self._following = self._following, self._state
+        tape.keep(start, int(counts.sum()))
+
+    def _interval(self, a: Array, b: Array, span: int) -> Interval:
+        sensor, number = self._sensor, self._number
+        noise = disturbances(sensor, self._pixels, span, self._seed, number)
+        pace = np.float32(2e-6 * np.pi * sensor.cutoff * span)
+        stream = np.array([key(self._seed, number)]).view(np.uint32)
+        return Interval(
+            a,
+            b,
+            np.float32(span),
+            stream,
+            noise,
+            self._k,
+            self._pixels.sharpness[: None if sensor.mismatch else 1],
+            pace,
+            sensor.refractory,
+        )
+
+
+class _Tape:
+    """Packed events of all intervals so far, 8 bytes each, and room for those of the next."""
+
+    def __init__(self, pixels: int) -> None:
+        self._buffer = np.empty((BLOCKS, max(256, pixels // BLOCKS)), np.uint64)
+        self._events, self._starts, self._ends = np.empty(0, np.uint64), list[int](), [0]
+
+    @property
+    def width(self) -> int:
+        return self._buffer.shape[1]
+
+    def widen(self, width: int) -> None:
+        self._buffer = np.empty((BLOCKS, 2 * width), np.uint64)
+
+    def room(self) -> tuple[Array, Array]:
+        """A line for each block of rows, and where their events go."""
+        end, size = self._ends[-1], self._buffer.size
+        if len(self._events) < end + size:
+            events = np.empty(2 * (end + size), np.uint64)
+            events[:end] = self._events[:end]
+            self._events = events
+        return self._buffer, self._events[end : end + size]
+
+    def keep(self, start: int, count: int) -> None:
+        self._starts.append(start)
+        self._ends.append(self._ends[-1] + count)
+
+    def events(self, shape: tuple[int, int]) -> Events:
+        columns = [np.empty(self._ends[-1], DTYPES[name]) for name in "txyp"]
+        unpack(self._events, np.array(self._ends, np.int64), np.array(self._starts, np.int64), tuple(columns))
+        return Events(*columns, shape)
 
 
 def _checked(video: Iterable[tuple[int, Array]]) -> Iterator[tuple[int, Array]]:
+    """The frames, float32; values are looked at in the first alone, for the others are when they are passed over."""
     previous, shape = -1, None
     for number, (t, frame) in enumerate(video):
         if t <= previous:
             raise ValueError(f"video: frame {number}: expected a time after {previous} us, found {t} us")
         if frame.ndim != 2 or frame.shape != (shape or frame.shape):
             raise ValueError(f"video: frame {number}: expected shape {shape or '(h, w)'}, found {frame.shape}")
-        if not (frame.size and frame.min() >= 0 and frame.max() < np.inf):
-            raise ValueError(f"video: frame {number}: expected finite irradiance of 0 or more, found {_worst(frame)}")
+        if number == 0 and not (frame.size and frame.min() >= 0 and frame.max() < np.inf):
+            raise ValueError(_unsound(number, frame))
         previous, shape = t, frame.shape
         yield int(t), np.ascontiguousarray(frame, np.float32)
+    if shape is None:
+        raise ValueError("video: expected at least one frame, found none")
 
 
-def _worst(frame: Array) -> str:
+def _unsound(number: int, frame: Array) -> str:
     bad = frame[~((frame >= 0) & (frame < np.inf))]
-    return str(bad[0]) if bad.size else "no pixel"
-
-
-def _sorted(buffer: Array, counts: Array, start: int, stop: int, shape: tuple[int, int]) -> Events:
-    """The events of one interval by time, ties by pixel. A packed event is offset << 33 | pixel << 1 | polarity."""
-    packed = np.concatenate([buffer[block, :count] for block, count in enumerate(counts)])
-    offset = packed >> 33
-    packed = packed[np.argsort(offset.astype(np.min_scalar_type(stop - start)), kind="stable")]
-    y, x = np.divmod((packed >> 1) & 0xFFFFFFFF, shape[1])
-    p = (packed & 1).astype(np.uint8)
-    return Events(start + (packed >> 33), x.astype(np.uint16), y.astype(np.uint16), p, shape)
-
-
-def _joined(parts: list[Events], shape: tuple[int, int]) -> Events:
-    parts = [empty(shape), *parts]
-    t, x, y, p = (np.concatenate([getattr(part, name) for part in parts]) for name in ("t", "x", "y", "p"))
-    return Events(t, x, y, p, shape)
+    found = str(bad[0]) if bad.size else "no pixel"
+    return f"video: frame {number}: expected finite irradiance of 0 or more, found {found}"
