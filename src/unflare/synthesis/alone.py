@@ -71,7 +71,7 @@ def _through(
     voltage: float,
     mine: Array,
     events: tuple[Array, np.uint64],
-) -> tuple[np.uint64, float]:
+) -> tuple[np.uint64, np.float32]:
     """One pixel, event by event, past its disturbances; how many events are found now, and its residual.
 
     ahead   to the end of the interval, in us along the receptor's course

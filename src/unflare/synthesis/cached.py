@@ -13,7 +13,7 @@ from typing import Any
 from numba.core.caching import FunctionCache
 
 
-class _Cache(FunctionCache):
+class _Cache(FunctionCache):  # type: ignore[misc]
     """Numba's, with the text of other modules as a part of the key."""
 
     def __init__(self, function: Callable[..., Any], modules: tuple[ModuleType, ...]) -> None:

@@ -48,7 +48,7 @@ def _ends(counts: Array, width: int) -> Array:
 
 
 @njit(error_model="numpy")
-def _block(interval: Interval, state: State, following: State, rows: tuple[int, int], out: Array) -> int:
+def _block(interval: Interval, state: State, following: State, rows: tuple[int, int], out: Array) -> np.int64:
     width = interval.a.shape[1]
     if not _sound(interval.b[rows[0] : rows[1]]):  # which also fetches it, at once rather than row by row
         return np.int64(-1)
@@ -79,4 +79,4 @@ def _sound(light: Array) -> bool:
     largest, bits = np.uint32(0), light.reshape(-1).view(np.uint32)
     for x in range(len(bits)):
         largest = max(largest, bits[x])
-    return largest < _INFINITE or bool(np.all((light >= 0) & (light < np.inf)))
+    return bool(largest < _INFINITE) or bool(np.all((light >= 0) & (light < np.inf)))

@@ -127,7 +127,8 @@ class _Tape:
     def events(self, shape: tuple[int, int]) -> Events:
         columns = [np.empty(self._ends[-1], DTYPES[name]) for name in "txyp"]
         unpack(self._events, np.array(self._ends, np.int64), np.array(self._starts, np.int64), tuple(columns))
-        return Events(*columns, shape)
+        t, x, y, p = columns
+        return Events(t, x, y, p, shape)
 
 
 def _checked(video: Iterable[tuple[int, Array]]) -> Iterator[tuple[int, Array]]:

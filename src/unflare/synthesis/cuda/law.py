@@ -11,7 +11,7 @@ import math
 import triton
 import triton.language as tl
 
-from unflare.synthesis.passage import DARK, WHITE
+from unflare.synthesis.receptor import DARK, WHITE
 
 GOLDEN, ROWS = tl.constexpr(0x9E3779B97F4A7C15), tl.constexpr((0x9E3779B97F4A7C15 << 20) % 2**64)
 _M1, _M2 = tl.constexpr(0xBF58476D1CE4E5B9), tl.constexpr(0x94D049BB133111EB)
@@ -92,18 +92,26 @@ def _against(x: tl.tensor, distance: tl.tensor) -> tl.tensor:
 
 
 @triton.jit
-def law(  # noqa: PLR0913
-    a: tl.tensor, b: tl.tensor, span: tl.tensor, lag: tl.tensor, k: tl.tuple, cutoff: tl.tensor, BAND: tl.constexpr
+def law(
+    light: tl.tensor, span: tl.tensor, receptor: tl.tensor, k: tl.tuple, cutoff: tl.tensor, BAND: tl.constexpr
 ) -> tl.tensor:
-    """Drift and noise of a pixel of threshold 1 from light a to light b, and the lag of its receptor at b."""
-    light = 0.5 * (a + b)
+    """Drift and noise of a pixel of threshold 1 from one light to the next, and its receptor at the latter.
+
+    receptor   its lag, and what it has turned and not given out: `receptor.py`
+    """
+    a, b = light
+    lag, owed = receptor
+    mean = 0.5 * (a + b)
     change = _rise(a, b, k[1])
     if BAND:
-        r = _PACE * cutoff * span * (light + _DARK)
+        r = _PACE * cutoff * span * (mean + _DARK)
         left = lag * tl.exp(-r) + change * _fall(r)
-        change -= left - lag
-        lag = left
-    return k[0] * (change / span) + k[3] + k[4] * light, k[2] * tl.sqrt(light) / (light + k[1]) + k[5], lag
+        moved = change - (left - lag)
+        u = -lag * r / change  # exp(r t) - 1 at the turn
+        turned = tl.where(lag * left < 0.0, lag - lag * tl.log(1.0 + u) / u, moved)
+        change = owed + turned
+        lag, owed = left, moved - turned
+    return k[0] * (change / span) + k[3] + k[4] * mean, k[2] * tl.sqrt(mean) / (mean + k[1]) + k[5], lag, owed
 
 
 @triton.jit

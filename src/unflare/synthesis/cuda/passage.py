@@ -41,11 +41,12 @@ class Traits(NamedTuple):
 
 class State(NamedTuple):
     """Of a pixel between two frames, (h w,) float32: residual voltage, us left of its refractory period, the lag of its
-    receptor."""
+    receptor, and what that has turned and not given out."""
 
     voltage: Tensor
     sleep: Tensor
     lag: Tensor
+    owed: Tensor
 
 
 class Slots(NamedTuple):
@@ -152,6 +153,7 @@ def watch(  # noqa: PLR0913
     voltage = tl.load(before.voltage + lane, mask=inside, other=0.0)
     sleep = tl.load(before.sleep + lane, mask=inside, other=0.0)
     lag = tl.load(before.lag + lane, mask=inside, other=0.0)
+    owed = tl.load(before.owed + lane, mask=inside, other=0.0)
     sharpness = tl.load(traits.sharpness + lane, mask=inside, other=1.0)
     poisson = tl.load(traits.gap + lane, mask=inside, other=1.0), tl.load(traits.share + lane, mask=inside, other=1.0)
     slot = tl.load(slots.bounds + lane, mask=inside, other=0)
@@ -166,7 +168,7 @@ def watch(  # noqa: PLR0913
         stop = tl.load(film.times + frame + 1)
         number = (first + frame).to(tl.uint64) * GOLDEN
         keys = mixed(passages + number) + row, mixed(apart + number) + row
-        drift, noise, lag = law(a, b, (stop - start).to(tl.float32), lag, k, cutoff, BAND)
+        drift, noise, lag, owed = law((a, b), (stop - start).to(tl.float32), (lag, owed), k, cutoff, BAND)
         voltage, sleep, found = _pass(
             (start, stop, refractory),
             keys,
@@ -180,4 +182,5 @@ def watch(  # noqa: PLR0913
     tl.store(after.voltage + lane, voltage, mask=inside)
     tl.store(after.sleep + lane, sleep, mask=inside)
     tl.store(after.lag + lane, lag, mask=inside)
+    tl.store(after.owed + lane, owed, mask=inside)
     tl.store(slots.counts + lane, found, mask=inside)

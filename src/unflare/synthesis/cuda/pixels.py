@@ -53,6 +53,7 @@ def begin(  # noqa: PLR0913
     tl.store(state.voltage + lane, (1.9999998 * u - LIMIT).to(tl.float32), mask=inside)
     tl.store(state.sleep + lane, 0.0, mask=inside)
     tl.store(state.lag + lane, 0.0, mask=inside)
+    tl.store(state.owed + lane, 0.0, mask=inside)
     key = tl.load(streams + MISMATCH).to(tl.uint64, bitcast=True)
     threshold = _threshold(key, number, pixels.to(tl.uint64), mismatch)
     tl.store(traits.sharpness + lane, (1.0 / tl.maximum(threshold, _LEAST)).to(tl.float32), mask=inside)

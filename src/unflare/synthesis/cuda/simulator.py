@@ -109,8 +109,8 @@ class _Pixels:
         self.device, self.number, self.slots = device, 1, slots
         keys = np.array([key(seed, stream) for stream in STREAMS], np.uint64)
         self.streams = torch.tensor(keys.view(np.int64), device=device)
-        planes = torch.empty(9, self.size, device=device)
-        self.traits, self.state, self.following = Traits(*planes[:3]), State(*planes[3:6]), State(*planes[6:])
+        planes = torch.empty(11, self.size, device=device)
+        self.traits, self.state, self.following = Traits(*planes[:3]), State(*planes[3:7]), State(*planes[7:])
         self.bounds = self._empty(self.size + 1, torch.int64)
         begin[(self.size // BLOCK + 1,)](
             *(self.streams, self.traits, self.state, self.bounds, slots, self.size, sensor.mismatch),
