@@ -62,7 +62,7 @@ def main() -> None:
         for label, sensor in (("the model alone", plain), ("default sensor", real)):
             work = partial(simulate, sensor=sensor, seed=1)
             work(video[:3])  # compiles
-            # One thread by its CPU seconds, for then it matters less what else runs on the machine; several by the wall.
+            # One thread by its CPU seconds, for what else runs on the machine matters less then; several by the wall.
             for threads, clock in ((1, time.process_time), (most, time.perf_counter)):
                 numba.set_num_threads(threads)
                 found, events = rates(video, lambda video, work=work: len(work(video)), clock)

@@ -145,7 +145,7 @@ def test_all_together_agree_with_the_plain_simulator() -> None:
     fast, plain = simulate(flicker(), it, seed=1), simulate_plainly(flicker(), it, seed=2)
     assert abs(len(fast) - len(plain)) < 5 * math.sqrt(len(plain))
     assert abs(fast.p.mean() - plain.p.mean()) < 0.03
-    assert stats.ks_2samp(waits(fast), waits(plain)).statistic < 0.03
+    assert stats.ks_2samp(waits(fast), waits(plain)).pvalue > 1e-3
 
 
 def test_bits_do_not_depend_on_the_number_of_threads() -> None:

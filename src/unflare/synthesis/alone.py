@@ -12,7 +12,6 @@ from unflare.synthesis.draws import uniform32, words
 from unflare.synthesis.intervals import ASLEEP, TIME, UNSURE, Gathered, Interval, Row
 from unflare.synthesis.ordering import packed
 from unflare.synthesis.passage import CERTAIN, speed
-from unflare.synthesis.receptor import bent, unbent
 
 PIXEL = np.int64(TIME + 1)  # where it starts in a packed disturbance
 
@@ -51,14 +50,11 @@ def one_by_one(  # noqa: PLR0913
         while last < len(mine) and (mine[last] >> PIXEL) - y * len(v) == np.int64(x):
             last += 1
         if last == first and v[x] > 1 and np.abs(drift) > CERTAIN * variance:
-            ahead = np.float32(interval.span - (v[x] - ASLEEP))
             gathered.place[count], gathered.drift[count], gathered.variance[count] = place, drift, variance
-            gathered.bend[count] = row.bend[x]
-            gathered.ahead[count] = bent(ahead, interval.span, row.bend[x]) if ahead > 0 else ahead
+            gathered.ahead[count] = interval.span - (v[x] - ASLEEP)
             count += np.uint64(1)
         else:
-            motion = (drift, variance, row.bend[x])
-            found, after[x] = _through(interval, place, motion, v[x], mine[first:last], (out, found))
+            found, after[x] = _through(interval, place, (drift, variance), v[x], mine[first:last], (out, found))
         first = last
     return count, found
 
@@ -67,43 +63,37 @@ def one_by_one(  # noqa: PLR0913
 def _through(
     interval: Interval,
     place: np.uint32,
-    motion: tuple[np.float32, np.float32, np.float32],
+    motion: tuple[np.float32, np.float32],
     voltage: float,
     mine: Array,
     events: tuple[Array, np.uint64],
 ) -> tuple[np.uint64, np.float32]:
-    """One pixel, event by event, past its disturbances; how many events are found now, and its residual.
-
-    ahead   to the end of the interval, in us along the receptor's course
-    """
-    (drift, variance, bend), (out, found), key = motion, events, (interval.key[0], interval.key[1])
+    """One pixel, event by event, past its disturbances; how many events are found now, and its residual."""
+    (drift, variance), (out, found), key = motion, events, (interval.key[0], interval.key[1])
     span, c, number, waiting = np.float64(interval.span), np.float64(abs(drift)), np.uint32(0), 0
     asleep = voltage > 1
     sees, voltage = np.float64(voltage - ASLEEP if asleep else 0), np.float64(0 if asleep else voltage)
-    ahead = bent(span - sees, span, bend)
     while sees < span:
         while waiting < len(mine) and _offset(mine[waiting]) < sees:
             waiting += 1  # it fell into the refractory period
         disturbed = waiting < len(mine)
-        until = bent(span - _offset(mine[waiting]), span, bend) if disturbed else 0.0
+        until = _offset(mine[waiting]) if disturbed else span
         sign = _barrier(drift, variance, voltage, words(place, np.uint32(number + _BARRIER), key)[0])
         distance = 1 - sign * voltage
         m, n = words(place, number, key)
         drawn = speed(c, variance, distance, m, n)
-        if (ahead - until) * drawn > distance:
-            ahead -= distance / drawn
+        if (until - sees) * drawn > distance:
+            sees += distance / drawn
         elif disturbed:
-            ahead, sign = until, 1.0 if mine[waiting] & 1 else -1.0
+            sees, sign = until, 1.0 if mine[waiting] & 1 else -1.0
             waiting += 1
         else:
-            return found, np.float32(voltage + sign * drawn * ahead)
-        sees = span - unbent(ahead, span, bend)
+            return found, np.float32(voltage + sign * drawn * (span - sees))
         stamp = np.int64(sees + 0.5)
         out[min(found, np.uint64(len(out) - 1))] = packed(stamp, place, sign > 0)
         found, number, voltage = found + np.uint64(1), np.uint32(number + np.uint32(1)), 0.0
         if interval.refractory:
             sees = np.float64(stamp + interval.refractory)
-            ahead = bent(span - sees, span, bend)
     return found, ASLEEP + np.float32(sees - span)
 
 

@@ -48,12 +48,11 @@ class State(NamedTuple):
 
 
 class Row(NamedTuple):
-    """Of a row of pixels, by the first draw: whether they are open, uint8, that is, not settled; float32: change and
-    bend of their receptors; drift, variance and the drawn speed ε/τ of their voltages, per us."""
+    """Of a row of pixels, by the first draw: whether they are open, uint8, that is, not settled; float32: the change of
+    their receptors; drift, variance and the drawn speed ε/τ of their voltages, per us."""
 
     open: Array
     change: Array
-    bend: Array
     drift: Array
     variance: Array
     speed: Array
@@ -64,15 +63,13 @@ class Gathered(NamedTuple):
 
     place            row << 16 | column, uint32
     drift, variance  of the voltage, per us
-    bend             of the receptor's course
-    ahead            us to the end of the interval, along that course
+    ahead            us to the end of the interval
     left, then       by a draw: the residual at the end of the interval, or FIRES; us ahead when it fires
     """
 
     place: Array
     drift: Array
     variance: Array
-    bend: Array
     ahead: Array
     left: Array
     then: Array
@@ -81,11 +78,11 @@ class Gathered(NamedTuple):
 @njit
 def new_row(width: int) -> Row:
     # Rows are indexed, for those that unpacking gives numba does not know to be contiguous.
-    rows = np.zeros((5, width), np.float32)
-    return Row(np.zeros((width + 7) // 8 * 8, np.uint8), rows[0], rows[1], rows[2], rows[3], rows[4])
+    rows = np.zeros((4, width), np.float32)
+    return Row(np.zeros((width + 7) // 8 * 8, np.uint8), rows[0], rows[1], rows[2], rows[3])
 
 
 @njit
 def new_columns(size: int) -> Gathered:
-    rows = np.empty((6, size), np.float32)
-    return Gathered(np.empty(size, np.uint32), rows[0], rows[1], rows[2], rows[3], rows[4], rows[5])
+    rows = np.empty((5, size), np.float32)
+    return Gathered(np.empty(size, np.uint32), rows[0], rows[1], rows[2], rows[3], rows[4])

@@ -14,6 +14,7 @@ CEILING = 10_000  # rendered frames a second, at most, for lamps of up to half a
 FINEST = 8  # frames a cycle, at least, where the ceiling allows
 STEP = 0.5  # pixels that a lamp moves in a frame, at most, where the ceiling allows
 EDGE = 100.0  # us that a jump of the brightness takes in the frames, at most
+AFTER = np.array([[0.0], [1.0], [3.0]])  # times that, after a jump: a sensor follows it as fast at first, then slower
 PEAK: dict[Waveform, float] = {"sine": 0.25}  # where the brightest is; 0 or 0.5 in the others
 DECAY = 3.0  # of the waveform "exponential": a cycle falls to exp(-3) of its peak
 
@@ -89,8 +90,9 @@ class Script:
         count = min(2 * math.ceil(max(FINEST, rate / self.hertz) / 2), max(2, int(CEILING / self.hertz) // 2 * 2))
         cycles = np.arange(-1, math.ceil(self.duration * 1e-6 * self.hertz) + 1)[:, None]
         jumps = self._jumps()
-        inside = np.append(np.arange(count) / count + PEAK.get(self.waveform, 0.0), jumps)
-        before = jumps - min(EDGE * 1e-6 * self.hertz, 0.5 / count)
+        edge = min(EDGE * 1e-6 * self.hertz, 0.5 / count)
+        inside = np.concatenate([np.arange(count) / count + PEAK.get(self.waveform, 0.0), *(jumps + AFTER * edge)])
+        before = jumps - edge
         # A microsecond late rather than early: a jump is then over.
         late, early = (np.floor((cycles + c - self.phase) * 1e6 / self.hertz).ravel() for c in (inside, before))
         times = np.concatenate([[0, self.duration], late + 1, early]).astype(np.int64)

@@ -15,7 +15,6 @@ from unflare.events import Array
 from unflare.synthesis.draws import chi_square, toss, words
 from unflare.synthesis.intervals import ASLEEP, FIRES, LANES, UNSURE, Gathered, Interval, Row
 from unflare.synthesis.ordering import packed
-from unflare.synthesis.receptor import bent, unbent
 
 CERTAIN = 11.1  # |μ|/σ² times distance from which the barrier against the drift has odds below 2^-32, exp(-2 * 11.1)
 
@@ -88,8 +87,6 @@ def gather(  # noqa: PLR0913
         mu = row.drift[x]
         gathered.place[count], gathered.drift[count] = np.uint32(start + column), mu
         gathered.variance[count] = row.variance[x]
-        if interval.pace > 0:
-            gathered.bend[count] = row.bend[x]
         gathered.ahead[count] = interval.span - (_ONE - np.copysign(v[x], v[x] * mu)) / row.speed[x]
         chosen[unsure] = column
         fires = np.uint64(after[x] == FIRES)
@@ -106,20 +103,14 @@ def emit(
 
     Events for which there is no room are counted.
     """
-    (out, found), span, bend = events, interval.span, gathered.bend[first:count]
+    (out, found), span = events, interval.span
     place, drift, ahead = gathered.place[first:count], gathered.drift[first:count], gathered.ahead[first:count]
-    if interval.pace > 0:
-        for i in range(len(ahead)):
-            ahead[i] = unbent(ahead[i], span, bend[i])
     room = out[min(found, np.uint64(len(out))) :]
     for i in range(min(len(ahead), len(room))):
         room[i] = packed(np.int64(span - ahead[i] + _HALF), place[i], drift[i] > 0)
     if interval.refractory:
         for i in range(len(ahead)):
             ahead[i] = span - np.float32(np.int64(span - ahead[i] + _HALF) + interval.refractory)
-    if interval.pace > 0:
-        for i in range(len(ahead)):
-            ahead[i] = bent(ahead[i], span, bend[i]) if ahead[i] > 0 else ahead[i]
     return found + (count - first)
 
 
@@ -139,7 +130,7 @@ def exhaust(
 
 @njit(error_model="numpy", fastmath={"contract"})
 def _draw(interval: Interval, gathered: Gathered, count: np.uint64, number: np.uint32) -> None:
-    place, drift, variance, _, ahead, left, then = gathered
+    place, drift, variance, ahead, left, then = gathered
     key = (interval.key[0], interval.key[1])
     for i in range((np.int64(count) + LANES - 1) // LANES * LANES):
         m, n = words(place[i], number, key)
@@ -153,13 +144,11 @@ def _draw(interval: Interval, gathered: Gathered, count: np.uint64, number: np.u
 @njit(error_model="numpy")
 def _retire(interval: Interval, gathered: Gathered, count: np.uint64, after: Array) -> np.uint64:
     """Residuals of those that do not fire; the others move up, to when they do. How many they are. Without branches."""
-    place, drift, variance, bend, ahead, left, then = gathered
+    place, drift, variance, ahead, left, then = gathered
     kept = np.uint64(0)
     for i in range(count):
         here, residual = place[i], left[i]
         after[np.uint64(here >> _ROW), np.uint64(here & _COLUMN)] = residual
         place[kept], drift[kept], variance[kept], ahead[kept] = here, drift[i], variance[i], then[i]
-        if interval.pace > 0:
-            bend[kept] = bend[i]
         kept += np.uint64(residual == FIRES)
     return kept

@@ -7,10 +7,10 @@ is linear within the interval, of slope X', the lag l = X - R is known exactly:
 
     l(t) = X'/r + (l(0) - X'/r) exp(-r t),        R' = r l
 
-The model sees R's change over the interval, as if it were even. Two things are put right, or the number of events would
-depend on how often there is a frame. R turns where l = 0, if it does: it is given out up to its turn, and the rest is
-owed to the interval after it. And it is fast where l is large, after a jump of the light, so that events follow upon
-each other at once, and fewer outlive the refractory period: time is bent to R's course, taken to be exponential.
+The model sees R's change over the interval, as if it were even. One thing is put right, or the number of events would
+depend on how often there is a frame: R turns where l = 0, if it does, and is given out up to its turn, and the rest is
+owed to the interval after it. What is not: R is fast where l is large, so that after a jump of the light events follow
+upon each other a little sooner than here.
 """
 
 import numpy as np
@@ -21,8 +21,6 @@ from unflare.synthesis.draws import log, polynomial
 from unflare.synthesis.intervals import Interval, Row, State
 
 WHITE, DARK = 255.0, 20.0  # irradiance at which the pace is the cutoff's; what is added to all light, as in v2e
-STRAIGHT, STEEPEST = np.float32(1e-3), np.float32(60)  # bends below and above which are none, and this
-SLOWEST = np.float32(-2)  # a receptor that sets out from rest: half of its way is done after 0.7 of the time
 
 _BIAS, _EXPONENT, _ROUND = np.int32(127), np.int32(23), np.int32(0x00400000)
 _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
@@ -59,20 +57,6 @@ def exponential(x: np.float32) -> np.float32:
     return power * polynomial(y - whole, _EXP2)
 
 
-@njit(inline="always", error_model="numpy")
-def bent(ahead: np.float32, span: np.float32, bend: np.float32) -> np.float32:
-    """Time to the end of the interval, in us, along the receptor's course: so much of its way is ahead."""
-    share = (exponential(bend * ahead / span) - _ONE) / (exponential(bend) - _ONE)
-    return ahead if np.abs(bend) < STRAIGHT else span * share
-
-
-@njit(inline="always", error_model="numpy")
-def unbent(ahead: np.float32, span: np.float32, bend: np.float32) -> np.float32:
-    """And back."""
-    time = span * log(_ONE + ahead / span * (exponential(bend) - _ONE)) / bend
-    return ahead if np.abs(bend) < STRAIGHT else time
-
-
 @njit(error_model="numpy")
 def _any(row: Array) -> bool:
     """Whether any bit of a row is set. Many rows are dark, and a loop over integers vectorises, one over `max` not."""
@@ -97,7 +81,7 @@ def _rise(a: Array, b: Array, k2: np.float32, change: Array) -> None:
 
 @njit(error_model="numpy")
 def respond(interval: Interval, y: int, state: State, following: State, row: Row) -> None:
-    """Change and bend of the receptors of row y while their light goes from one frame to the next, into `row`.
+    """The change of the receptors of row y while their light goes from one frame to the next, into `row`.
 
     Of a low pass the states are its lag and what it has turned and not given out, (2, w) for each row.
     """
@@ -106,9 +90,8 @@ def respond(interval: Interval, y: int, state: State, following: State, row: Row
         before, after = state.receptor[y], following.receptor[y]
         if _any(row.change) or _any(before[0]) or _any(before[1]):
             _lag(interval, y, before, after, row.change)
-            _bend(interval, y, before[0], after[0], row)
         else:
-            after[:], row.bend[:] = 0, 0
+            after[:] = 0
 
 
 @njit(error_model="numpy", fastmath={"contract"})
@@ -127,21 +110,6 @@ def _lag(interval: Interval, y: int, before: Array, after: Array, change: Array)
         turns = first - first * log(_ONE + u) / u if first * last < 0 else moves
         change[x] = before[1, x] + turns
         after[0, x], after[1, x] = last, moves - turns
-
-
-@njit(error_model="numpy", fastmath={"contract"})
-def _bend(interval: Interval, y: int, first: Array, last: Array, row: Row) -> None:
-    """How a course that starts and ends as fast as the voltages do is bent: the logarithm of the one by the other.
-
-    Where a receptor turns, its course is one that starts as fast and comes to rest: start by mean, a little too much.
-    """
-    a, b, pace, change, bend = interval.a[y], interval.b[y], interval.pace, row.change, row.bend
-    k1, k4, k5 = interval.k[0] / interval.span, interval.k[3], interval.k[4]
-    for x in range(len(a)):
-        r, leak, turns = _rate(a[x], b[x], pace), k4 + k5 * _HALF * (a[x] + b[x]), first[x] * last[x] < 0
-        start, other = np.abs(k1 * r * first[x] + leak), np.abs(k1 * (change[x] if turns else r * last[x]) + leak)
-        ratio = (start + _LEAST) / (other + _LEAST)
-        bend[x] = min(max(ratio if turns else log(ratio), SLOWEST), STEEPEST)
 
 
 @njit(inline="always", error_model="numpy")

@@ -1,6 +1,6 @@
 """Random numbers and laws of one pixel, for kernels on a CUDA device; all float32 but time within an interval.
 
-`voltmeter.py`, `passage.py` and `pixels.py` have the formulas and their letters.
+`voltmeter.py`, `receptor.py` and `pixels.py` have the formulas and their letters.
 
 Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014 (splitmix64).
 Giles, "Approximating the erfinv function", GPU Computing Gems, 2012.
