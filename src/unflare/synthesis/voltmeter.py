@@ -25,7 +25,7 @@ the mean, the number of events does not depend on how often a video is sampled, 
 What the model leaves out and real sensors have is in `pixels.py`; with all of it at 0 the bits are the plain model's.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -36,24 +36,32 @@ from unflare.synthesis.intervals import Interval, State
 from unflare.synthesis.ordering import unpack
 from unflare.synthesis.pixels import disturbances, draw_pixels, draw_residuals, key
 from unflare.synthesis.sweep import BLOCKS, sweep
+from unflare.synthesis.video import Frame, opened
 
 IMPLEMENTATION = "DVS-Voltmeter, numba"
 
 
-def simulate(video: Iterable[tuple[int, Array]], sensor: Sensor, seed: int) -> Events:
+def simulate(video: Iterable[tuple[int, Frame]], sensor: Sensor, seed: int) -> Events:
     """Events of a video of (time in us, frame (h, w) linear 0 to 255), in time order; constant memory in the video.
 
     The same video, sensor and seed give the same bits on any number of threads. Two videos with the same seed are seen
     by the same pixels: thresholds, hot pixels and background activity are the same. Raises ValueError where the video
     has no frame, times do not ascend, shapes differ, or a value is negative or not finite.
     """
-    frames = _checked(video)
-    start, a = next(frames)
-    sight, tape = _Sight(sensor, a.shape, seed), _Tape(a.size)
-    for stop, b in frames:
+    shape, frames = opened(video)
+    sight, tape = _Sight(sensor, shape, seed), _Tape(shape[0] * shape[1])
+    start, a = next((t, _as_light(frame)) for t, frame in frames)
+    if not (a.min() >= 0 and a.max() < np.inf):  # the others are looked at when they are passed over
+        raise ValueError(_unsound(0, a))
+    for stop, frame in frames:
+        b = _as_light(frame)
         sight.pass_over(a, b, start, stop, tape)
         start, a = stop, b
-    return tape.events(a.shape)
+    return tape.events(shape)
+
+
+def _as_light(frame: Frame) -> Array:
+    return np.ascontiguousarray(frame, np.float32)
 
 
 class _Sight:
@@ -131,23 +139,7 @@ class _Tape:
         return Events(t, x, y, p, shape)
 
 
-def _checked(video: Iterable[tuple[int, Array]]) -> Iterator[tuple[int, Array]]:
-    """The frames, float32; values are looked at in the first alone, for the others are when they are passed over."""
-    previous, shape = -1, None
-    for number, (t, frame) in enumerate(video):
-        if t <= previous:
-            raise ValueError(f"video: frame {number}: expected a time after {previous} us, found {t} us")
-        if frame.ndim != 2 or frame.shape != (shape or frame.shape):
-            raise ValueError(f"video: frame {number}: expected shape {shape or '(h, w)'}, found {frame.shape}")
-        if number == 0 and not (frame.size and frame.min() >= 0 and frame.max() < np.inf):
-            raise ValueError(_unsound(number, frame))
-        previous, shape = t, frame.shape
-        yield int(t), np.ascontiguousarray(frame, np.float32)
-    if shape is None:
-        raise ValueError("video: expected at least one frame, found none")
-
-
 def _unsound(number: int, frame: Array) -> str:
     bad = frame[~((frame >= 0) & (frame < np.inf))]
-    found = str(bad[0]) if bad.size else "no pixel"
+    found = str(bad[0])
     return f"video: frame {number}: expected finite irradiance of 0 or more, found {found}"
