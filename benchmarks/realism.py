@@ -1,6 +1,8 @@
-"""Scenes beside real recordings: rates, polarity, times between events, extent; as a table and as a picture.
+"""Scenes beside real recordings: rates, polarity, times between events, extent; as a table and as two pictures.
 
 python benchmarks/realism.py data/scenes realism.png --background traffic.h5 --flare mains.h5
+
+The measures are drawn in realism.png; recordings beside the scenes most like them in realism_looks.png.
 
 Of the scenes, events that are flare are held against recordings of flickering light, all others against recordings
 without flare. Each stretch is as long as a scene. A measure is "inside" where the recording's median lies within the
@@ -15,6 +17,7 @@ from typing import NamedTuple
 import cv2
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from unflare.events import Array, Events, load_scene, open_recording, scene_paths
@@ -33,6 +36,10 @@ class Stretch(NamedTuple):
     name: str
     events: Events
     measures: dict[str, float]
+
+
+Kinds = dict[str, list[Stretch]]
+Recordings = dict[str, dict[str, list[Stretch]]]
 
 
 def measured(name: str, events: Events) -> Stretch:
@@ -104,25 +111,30 @@ def look(stretch: Stretch) -> Array:
     return cv2.resize(image, (640, round(640 * shown.shape[0] / shown.shape[1])), interpolation=cv2.INTER_AREA)
 
 
-def draw(path: Path, scenes: dict[str, list[Stretch]], real: dict[str, dict[str, list[Stretch]]]) -> None:
-    """Above, each scene a dot and each recording a line; below, recordings beside the scenes most like them."""
+def draw_measures(path: Path, scenes: Kinds, real: Recordings) -> None:
+    """Each scene a dot, each recording a line."""
     measures = list(next(iter(scenes.values()))[0].measures)
-    pairs = [nearest(stretches, scenes[kind]) for kind in KINDS for stretches in real[kind].values()]
     with matplotlib.rc_context({"font.size": 8}):
-        figure = Figure(figsize=(3 * max(3, len(pairs)), 8.6), layout="constrained", dpi=110)
-        above, below = figure.subfigures(2, 1, height_ratios=(1, 1.5))
-        for axes, measure in zip(above.subplots(2, len(measures) // 2).flat, measures, strict=True):
+        figure = Figure(figsize=(11, 3.4), layout="constrained", dpi=110)
+        for axes, measure in zip(figure.subplots(2, len(measures) // 2).flat, measures, strict=True):
             _strip(axes, measure, scenes, real)
-        grid = below.subplots(2, len(pairs), squeeze=False)
-        for column, (one, scene) in enumerate(pairs):
-            for axes, stretch, what in ((grid[0, column], one, "real: "), (grid[1, column], scene, "scene: ")):
-                axes.imshow(look(stretch))
-                axes.set_title(what + stretch.name, fontsize=8)
-                axes.set_axis_off()
         figure.savefig(path)
 
 
-def _strip(axes, measure, scenes, real) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def draw_looks(path: Path, scenes: Kinds, real: Recordings) -> None:
+    """Recordings above, the scenes that are most like them below."""
+    pairs = [nearest(stretches, scenes[kind]) for kind in KINDS for stretches in real[kind].values()]
+    figure = Figure(figsize=(3 * len(pairs), 5), layout="constrained", dpi=110)
+    grid = figure.subplots(2, len(pairs), squeeze=False)
+    for column, (one, scene) in enumerate(pairs):
+        for axes, stretch, what in ((grid[0, column], one, "real: "), (grid[1, column], scene, "scene: ")):
+            axes.imshow(look(stretch))
+            axes.set_title(what + stretch.name, fontsize=8)
+            axes.set_axis_off()
+    figure.savefig(path)
+
+
+def _strip(axes: Axes, measure: str, scenes: Kinds, real: Recordings) -> None:
     rng = np.random.default_rng(0)
     for level, (kind, color) in enumerate(KINDS.items()):
         values = [one.measures[measure] for one in scenes[kind]]
@@ -148,7 +160,8 @@ def main() -> None:
     for kind in KINDS:
         print(f"\n{kind}: {len(scenes[kind])} scenes")
         print_table(scenes[kind], real[kind])
-    draw(options.figure, scenes, real)
+    draw_measures(options.figure, scenes, real)
+    draw_looks(options.figure.with_stem(options.figure.stem + "_looks"), scenes, real)
 
 
 if __name__ == "__main__":
