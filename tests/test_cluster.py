@@ -3,7 +3,6 @@
 import itertools
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,26 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from jobs import fatal, square
 
 from unflare import runtime
 from unflare.runtime import cluster as engine
 
 pytestmark = pytest.mark.slow
-
-
-def square(number: int) -> int:
-    if number < 0:
-        raise ValueError(f"job {number}: expected a number not below 0")
-    return number * number
-
-
-def fatal(job: tuple[Path, int]) -> int:
-    """Kills its own process the first time that job 2 runs; job 9 every time."""
-    mark, number = job
-    if number == 9 or (number == 2 and not mark.exists()):
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number
 
 
 def written(name: str) -> tuple[int, float, float]:

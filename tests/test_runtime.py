@@ -1,8 +1,6 @@
 """The clock's parts are the wall; memory belongs to its phase; jobs come back in order; bad input is one sentence."""
 
 import json
-import os
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +9,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from jobs import fatal, square
 
 from unflare import runtime
 from unflare.runtime.limits import group_free, host_limit, size
@@ -207,26 +206,11 @@ def test_memory_shows_an_allocation_in_its_phase() -> None:
     assert memory.curve[-1].phase == "end"
 
 
-def square(number: int) -> int:
-    if number < 0:
-        raise ValueError(f"job {number}: expected a number not below 0")
-    return number * number
-
-
 @pytest.mark.slow
 def test_jobs_come_back_in_order_and_a_failure_is_raised() -> None:
     assert list(runtime.parallel(square, range(5), 2)) == [0, 1, 4, 9, 16]
     with pytest.raises(ValueError, match="job -1"):
         list(runtime.parallel(square, [1, -1, 2], 2))
-
-
-def fatal(job: tuple[Path, int]) -> int:
-    """Kills its own process the first time that job 2 runs; job 9 every time."""
-    mark, number = job
-    if number == 9 or (number == 2 and not mark.exists()):
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number
 
 
 @pytest.mark.slow

@@ -74,7 +74,7 @@ def make_scene(scenes: Scenes, lamp: Lamp, sensor: Sensor, job: Job, clock: Cloc
     """
     window, made = np.random.SeedSequence(job.seed).spawn(2)
     recipe: dict[str, Any] = {"split": job.split, "number": job.number, "scenario": job.scenario, "seed": job.seed}
-    recipe |= {"duration": scenes.duration}
+    recipe["duration"] = scenes.duration
     if job.scenario == "flare_only":
         background = empty(job.sequence.shape)
     else:

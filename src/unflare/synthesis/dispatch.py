@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from unflare.events import Events
 from unflare.params import Sensor
 from unflare.synthesis import voltmeter
@@ -23,7 +21,7 @@ def simulate(video: Iterable[tuple[int, Frame]], sensor: Sensor, seed: int, *, d
     device has too little memory.
     """
     if device == "cpu":
-        return voltmeter.simulate(((t, np.asarray(frame)) for t, frame in video), sensor, seed)
+        return voltmeter.simulate(video, sensor, seed)
     place = _cuda(device)
     try:
         from unflare.synthesis import cuda

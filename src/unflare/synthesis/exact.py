@@ -12,6 +12,7 @@ import numpy as np
 
 from unflare.events import Array, Events
 from unflare.params import Fusion, Lamp, Sensor
+from unflare.synthesis.corridor import Corridor
 from unflare.synthesis.driving import Drive, draw_drive
 from unflare.synthesis.flare import linear_pair
 from unflare.synthesis.glare import flare_pair
@@ -60,7 +61,7 @@ def rendered(case: Case, fusion: Fusion, lamp: Lamp) -> Lights:
     lighting = draw_lighting(kind, fusion.shape, fusion.duration, rng)
     others = lighting.lights(linear_pair(*flare_pair(rng), lighting.gamma), fusion.shape)
     times = lighting.times(lamp.frame_rate)
-    parts = [np.stack([frame.copy() for _, frame in light.frames(times)]) for light in (drive, *others)]
+    parts = [np.stack([frame.copy() for _, frame in light.frames(times)]) for light in (Corridor(drive), *others)]
     return Lights(times, *parts)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from unflare.events import write_dsec, write_rectify_map
 from unflare.params import Sample, Sensor
 from unflare.runtime import Clock
+from unflare.synthesis.corridor import Corridor
 from unflare.synthesis.driving import draw_drive
 from unflare.synthesis.glare import encoded, flare_pair
 from unflare.synthesis.voltmeter import simulate
@@ -21,8 +22,9 @@ def write_sequence(root: Path, sample: Sample, sensor: Sensor, seed: int, number
     with clock("rendering"):
         shape = sample.shapes[number % len(sample.shapes)]
         drive = draw_drive(shape, rng)
+        street = Corridor(drive)
     with clock("simulator"):
-        video = clock.over("rendering", drive.frames(drive.times(sample.seconds, sample.frame_rate)))
+        video = clock.over("rendering", street.frames(drive.times(sample.seconds, sample.frame_rate)))
         events = simulate(video, sensor, int(rng.integers(2**63)))
     folder = root / "DSEC" / "train" / f"street_{number:02d}" / "events" / "left"
     with clock("writing"):

@@ -92,17 +92,8 @@ class _Sight:
         noise = disturbances(sensor, self._pixels, span, self._seed, number)
         pace = np.float32(2e-6 * np.pi * sensor.cutoff * span)
         stream = np.array([key(self._seed, number)]).view(np.uint32)
-        return Interval(
-            a,
-            b,
-            np.float32(span),
-            stream,
-            noise,
-            self._k,
-            self._pixels.sharpness[: None if sensor.mismatch else 1],
-            pace,
-            sensor.refractory,
-        )
+        sharpness = self._pixels.sharpness[: None if sensor.mismatch else 1]
+        return Interval(a, b, np.float32(span), stream, noise, self._k, sharpness, pace, sensor.refractory)
 
 
 class _Tape:
@@ -141,5 +132,4 @@ class _Tape:
 
 def _unsound(number: int, frame: Array) -> str:
     bad = frame[~((frame >= 0) & (frame < np.inf))]
-    found = str(bad[0])
-    return f"video: frame {number}: expected finite irradiance of 0 or more, found {found}"
+    return f"video: frame {number}: expected finite irradiance of 0 or more, found {bad[0]}"
