@@ -1,14 +1,17 @@
 """Laws of scenes on disk."""
 
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
 import h5py
 import numpy as np
 import pytest
 
-from unflare.events import Events, Scene, empty, load_scene, save_scene, scene_paths
+from unflare.events import Events, Scene, empty, load_scene, save_scene, scene_paths, write_dsec
 from unflare.events.stream import DTYPES
 
 SHAPE = (48, 64)
@@ -42,6 +45,31 @@ def test_what_is_saved_is_loaded(tmp_path: Path, count: int) -> None:
     assert same(loaded.truth, scene.truth)
     assert np.array_equal(loaded.flare, scene.flare)
     assert loaded.recipe == scene.recipe
+
+
+def while_held(work: Callable[[], object]) -> None:
+    """Works while every frame, and so every open dataset, is held on to, as a profiler's thread does for a moment."""
+    frames: list[FrameType] = []
+    sys.setprofile(lambda frame, _event, _argument: frames.append(frame))
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+
+
+@pytest.mark.parametrize("kind", ["scene", "recording"])
+def test_who_still_holds_a_dataset_does_not_change_the_bytes(tmp_path: Path, kind: str) -> None:
+    scene = made(3, 1_200_000)
+
+    def write(path: Path) -> None:
+        if kind == "scene":
+            save_scene(path, scene)
+        else:
+            write_dsec(path, [scene.events], t_offset=5)
+
+    write(tmp_path / "first.h5")
+    while_held(lambda: write(tmp_path / "second.h5"))
+    assert (tmp_path / "first.h5").read_bytes() == (tmp_path / "second.h5").read_bytes()
 
 
 def test_equal_scenes_are_equal_bytes_at_any_time(tmp_path: Path) -> None:

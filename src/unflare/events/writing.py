@@ -39,6 +39,7 @@ def write_dsec(path: Path, chunks: Iterable[Events], t_offset: int = 0) -> int:
             table.append(first_events(block.t, known, count))
             known += len(table[-1])
             count += len(block)
+            file.flush()  # as in `store`
         store(file, "ms_to_idx", np.concatenate(table).astype(np.uint64))
         file.create_dataset("t_offset", data=np.int64(t_offset), track_times=False)
         file.attrs["height"], file.attrs["width"] = block.shape
