@@ -67,17 +67,12 @@ class PixelState:
 
     def open(self, events: Events, window: int) -> None:
         """Get ready for a chunk. Raises ValueError if it cannot follow what was seen so far."""
-        if events.shape != self.shape:
-            raise ValueError(f"features: the state is of a sensor {self.shape}, found events of {events.shape}")
+        refuse_another(self.shape, self.window, events.shape, window)
         if self.window is None:
-            if window < 1:
-                raise ValueError(f"features: the window must be 1 us or more, found {window}")
             self.window, self.table = window, logarithms(window)
-        if window != self.window:
-            raise ValueError(f"features: the state was built with a window of {self.window} us, found {window}")
         events.checked()
-        if len(events) and events.t[0] < self.previous:
-            raise ValueError(f"features: the state has seen {self.previous} us, found an event at {events.t[0]} us")
+        if len(events):
+            refuse_earlier(int(events.t[0]), self.previous)
         self._make_room(len(events))
 
     def _make_room(self, count: int) -> None:
@@ -88,6 +83,22 @@ class PixelState:
             queue = self.queue if enough else np.empty(2 * (alive + count), PAST)
             queue[:alive] = self.queue[self.head : self.tail]
             self.queue, self.head, self.tail = queue, 0, alive
+
+
+def refuse_another(shape: tuple[int, int], window: int | None, found_shape: tuple[int, int], found_window: int) -> None:
+    """Raises ValueError unless sensor and window are those of a state; it has no window before its first chunk."""
+    if found_shape != shape:
+        raise ValueError(f"features: the state is of a sensor {shape}, found events of {found_shape}")
+    if found_window < 1:
+        raise ValueError(f"features: the window must be 1 us or more, found {found_window}")
+    if window is not None and found_window != window:
+        raise ValueError(f"features: the state was built with a window of {window} us, found {found_window}")
+
+
+def refuse_earlier(start: int, previous: int) -> None:
+    """Raises ValueError if a chunk starts before the last event of a state, us."""
+    if start < previous:
+        raise ValueError(f"features: the state has seen {previous} us, found an event at {start} us")
 
 
 def extract(events: Events, state: PixelState, window: int = 25_000) -> Array:

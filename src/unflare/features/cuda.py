@@ -1,0 +1,144 @@
+"""The last step of `ordered.py` on a CUDA device: a program for a few events that follow each other in the order.
+
+Such events are of the same pixel or of near ones, so their searches read the same memory.
+"""
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from unflare.features.kernel import COLUMNS
+from unflare.features.ordered import Order, Stream, Tables
+
+BLOCK, WARPS = 32, 1  # events of a program, each with its eight neighbors; one warp need not wait for others
+_COLUMNS = tl.constexpr(COLUMNS)
+
+
+def rows(events: Stream, order: Order, tables: Tables, out: Tensor) -> None:
+    """As `ordered.rows`."""
+    with torch.cuda.device(out.device):
+        launch(events, order, tables, out)
+
+
+def launch(events: Stream, order: Order, tables: Tables, out: Tensor) -> None:
+    count, width, height = len(events.t), len(tables.x), len(tables.y)
+    pixels = torch.arange((width + 2) * (height + 2) + 1, dtype=torch.int32, device=out.device)
+    starts = torch.searchsorted(order.pixel, pixels, out_int32=True)
+    sizes = count, count - len(out), width + 2, len(tables.ages) - 1, len(tables.logs) - 1
+    write[(-(-count // BLOCK),)](events, order, starts, tables, out, *sizes, BLOCK=BLOCK, num_warps=WARPS)
+
+
+@triton.jit
+def _first(values: tl.tensor, low: tl.tensor, high: tl.tensor, bound: tl.tensor) -> tl.tensor:
+    """The first place in [low, high) whose value is `bound` or more, else `high`; the values there ascend."""
+    left = tl.max(high - low)
+    while left > 0:
+        middle = low + ((high - low) >> 1)
+        searching = low < high
+        below = searching & (tl.load(values + middle, mask=searching, other=0) < bound)
+        high = tl.where(below, high, tl.where(searching, middle, high))
+        low = tl.where(below, middle + 1, low)
+        left >>= 1
+    return low
+
+
+@triton.jit
+def _around(order: tl.tuple, starts: tl.tensor, event: tl.tensor, inside: tl.tensor, stride: tl.tensor) -> tl.tensor:
+    """Ma, Ne, witnesses and allies of events, as in `kernel.advance`.
+
+    event   pixel, entry, and the entries at which the window and what is near begin
+    """
+    pixel, entry, recent, near = event
+    neighbor = tl.arange(0, 8)
+    neighbor += (neighbor >= 4).to(tl.int32)  # of nine, and the fifth is the pixel itself
+    there = pixel[:, None] + ((neighbor // 3 - 1) * stride + neighbor % 3 - 1)[None, :]
+    asked = tl.broadcast_to(inside[:, None], there.shape)
+    start = tl.load(starts + there, mask=asked, other=0)
+    stop = tl.load(starts + there + 1, mask=asked, other=0)
+    high = _first(order.entry, start, stop, entry[:, None])
+    low = _first(order.entry, start, high, recent[:, None])
+    active = high > low
+    latest = tl.load(order.entry + high - 1, mask=active, other=0)
+    close = active & (latest >= near[:, None])
+    allied = close & (((latest ^ entry[:, None]) & 1) == 0)
+    flips = tl.load(order.flips + high, mask=active, other=0) - tl.load(order.flips + low, mask=active, other=0)
+    Ne, witnesses = tl.sum(active.to(tl.int32), axis=1), tl.sum(close.to(tl.int32), axis=1)
+    return tl.sum(flips, axis=1), Ne, witnesses, tl.sum(allied.to(tl.int32), axis=1)
+
+
+@triton.jit
+def _age(times: tl.tensor, now: tl.tensor, number: tl.tensor, known: tl.tensor, window: tl.tensor) -> tl.tensor:
+    """us since the event with this number, where it is known, and W at most."""
+    since = tl.where(known, now - tl.load(times + number, mask=known, other=0), window)
+    return tl.minimum(since, window).to(tl.int32)
+
+
+@triton.jit
+def _ln(count: tl.tensor, tables: tl.tuple, most: tl.tensor) -> tl.tensor:
+    return tl.load(tables.logs + tl.minimum(count, most))
+
+
+@triton.jit(do_not_specialize=["count", "before", "stride", "window", "most"])
+def write(  # noqa: PLR0913
+    events: Stream,
+    order: Order,
+    starts: tl.tensor,
+    tables: Tables,
+    out: tl.tensor,
+    count: tl.tensor,
+    before: tl.tensor,
+    stride: tl.tensor,
+    window: tl.tensor,
+    most: tl.tensor,
+    BLOCK: tl.constexpr,
+) -> None:
+    """Features of events into `out`, a row for each but the first `before` of the stream.
+
+    starts  where in the order a pixel begins, int32, and one more for the end of the last
+    most    the largest count in the table of logarithms
+    """
+    line = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    there = line < count
+    entry = tl.load(order.entry + line, mask=there, other=0)
+    number = entry >> 1
+    inside = there & (number >= before)
+    pixel = tl.load(order.pixel + line, mask=inside, other=0)
+    recent = 2 * tl.load(order.recent + line, mask=inside, other=0)
+    near = 2 * tl.load(events.near + number, mask=inside, other=0)
+
+    start = tl.load(starts + pixel, mask=inside, other=0)
+    begin = _first(order.entry, start, tl.where(inside, line, start), recent)
+    flips = tl.load(order.flips + line + 1, mask=inside, other=0)
+    Mf = flips - tl.load(order.flips + begin, mask=inside, other=0)
+    flipped = _first(order.flips, begin, tl.where(Mf > 0, line + 1, begin), flips) - 1
+    Ma, Ne, witnesses, allies = _around(order, starts, (pixel, entry, recent, near), inside, stride)
+
+    now = tl.load(events.t + number, mask=inside, other=0)
+    repeated = inside & (begin < line)
+    last = tl.load(order.entry + line - 1, mask=repeated, other=0) >> 1
+    flip = tl.load(order.entry + flipped, mask=Mf > 0, other=0) >> 1
+    dt = _age(events.t, now, number - 1, inside & (number > 0), window)
+    dt_pixel = _age(events.t, now, last, repeated, window)
+    dt_flip = _age(events.t, now, flip, Mf > 0, window)
+
+    share = tl.maximum(Ne, 1)
+    ln_share = _ln(share, tables, most)
+    values = (
+        tl.load(tables.x + pixel % stride - 1, mask=inside, other=0.0),
+        tl.load(tables.y + pixel // stride - 1, mask=inside, other=0.0),
+        (2 * (entry & 1) - 1).to(tl.float32),
+        tl.load(tables.ages + dt),
+        tl.load(tables.ages + dt_pixel),
+        _ln(Mf + 1, tables, most),
+        _ln(Ma + 1, tables, most),
+        Ne.to(tl.float32) * 0.125,
+        tl.div_rn((2 * allies - witnesses).to(tl.float32), tl.maximum(witnesses, 1).to(tl.float32)),
+        _ln(tl.abs(Mf * share - Ma) + share, tables, most) - ln_share,
+        _ln(Ma + share, tables, most) - ln_share,
+        tl.load(tables.ages + dt_flip),
+        _ln(line + 2 - begin, tables, most),  # itself, and the one of the formula
+    )
+    row = out + (number - before) * _COLUMNS
+    for column in tl.static_range(_COLUMNS):
+        tl.store(row + column, values[column], mask=inside)

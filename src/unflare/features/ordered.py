@@ -1,0 +1,137 @@
+"""The features by sorting instead of by walking, for devices that do much at once; the steps, and their plain form.
+
+Sorted by pixel, and within a pixel as they came, the events that a feature counts are neighbors in memory: how many
+there are is the distance of two places, and how many of them are flips the difference of two running sums. A binary
+search inside the pixel finds the places. It compares an event's number in the stream, not its time: that is unique, in
+the order of time, and says where the window begins as well.
+
+Logarithms are looked up in the table of the CPU's kernel, so the bits do not depend on the device.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from unflare.features.columns import Columns, wide
+from unflare.features.kernel import logarithms
+
+
+class Stream(NamedTuple):
+    """Events as they came, (n,) each. An event's number is its place here, and below 2^30.
+
+    t       int64  us
+    pixel   int32  in the map that is framed by pixels which never fire
+    entry   int32  2 number + polarity
+    recent  int32  number of the first event that is not older than W
+    near    int32  number of the first event that is not older than 3/25 W
+    """
+
+    t: Tensor
+    pixel: Tensor
+    entry: Tensor
+    recent: Tensor
+    near: Tensor
+
+
+class Order(NamedTuple):
+    """The same events by pixel, int32.
+
+    pixel   (n,)     ascending
+    entry   (n,)     those of `Stream`, ascending within a pixel
+    recent  (n,)     likewise
+    flips   (n + 1,)  how many of the entries before this one are flips
+    """
+
+    pixel: Tensor
+    entry: Tensor
+    recent: Tensor
+    flips: Tensor
+
+
+class Tables(NamedTuple):
+    """Float32 values of the features: of a column x (w,), a row y (h,), an age (W + 1,), a count (see `logarithms`)."""
+
+    x: Tensor
+    y: Tensor
+    ages: Tensor
+    logs: Tensor
+
+
+def tables(shape: tuple[int, int], window: int, device: torch.device) -> Tables:
+    logs = torch.from_numpy(logarithms(window))
+    ages = (logs[1 : window + 2].double() * (1 / float(logs[window + 1]))).float()
+    y, x = ((2 * torch.arange(size) - (size - 1)).double() * (1 / max(size - 1, 1)) for size in shape)
+    return Tables(*(values.to(device) for values in (x.float(), y.float(), ages, logs)))
+
+
+def stream(columns: Columns, width: int, window: int) -> Stream:
+    """Events of a sensor of this width, in time order."""
+    t, x, y, p = columns
+    pixel = (wide(y) + 1) * (width + 2) + wide(x) + 1
+    entry = 2 * torch.arange(len(t), dtype=torch.int32, device=t.device) + p
+    recent, near = (torch.searchsorted(t, t - age, out_int32=True) for age in (window, window * 3 // 25))
+    return Stream(t, pixel, entry, recent, near)
+
+
+def by_pixel(events: Stream) -> Order:
+    pixel, order = torch.sort(events.pixel, stable=True)
+    entry, recent = events.entry[order], events.recent[order]
+    del order  # the largest of all
+    flip = (pixel[1:] == pixel[:-1]) & ((entry[1:] ^ entry[:-1]) & 1).bool() & (entry[:-1] >> 1 >= recent[1:])
+    flips = torch.zeros(len(pixel) + 1, dtype=torch.int32, device=pixel.device)
+    torch.cumsum(flip, 0, dtype=torch.int32, out=flips[2:])
+    return Order(pixel, entry, recent, flips)
+
+
+def rows(events: Stream, order: Order, tables: Tables, out: Tensor) -> None:
+    """Features of the last events of the stream, as many as `out` (m, 13) float32 has rows."""
+    first, stride, window = len(events.t) - len(out), len(tables.x) + 2, len(tables.ages) - 1
+    t, pixel, entry, recent, near = (column[first:] for column in events)
+    # Pixel and entry in one number, so that one search finds a place in the order; entries are below 2^31.
+    line = (order.pixel.long() << 31) + order.entry
+    begin, here = (torch.searchsorted(line, (pixel.long() << 31) + bound) for bound in (2 * recent, entry))
+    Mf = order.flips[here + 1] - order.flips[begin]
+
+    Ma, Ne, witnesses, allies = (torch.zeros_like(pixel) for _ in range(4))
+    for step in _neighbors(stride):
+        there = (pixel + step).long() << 31
+        low, high = (torch.searchsorted(line, there + bound) for bound in (2 * recent, entry))
+        latest = order.entry[high - 1]
+        active = high > low
+        close = active & (latest >> 1 >= near)
+        Ma += order.flips[high] - order.flips[low]
+        Ne += active
+        witnesses += close
+        allies += close & ((latest ^ entry) & 1 == 0)
+
+    def age(known: Tensor, number: Tensor) -> Tensor:
+        """Of the event with this number, where it is known."""
+        since = torch.where(known, t - events.t[number], window)
+        return tables.ages[since.clamp(max=window)]
+
+    def ln(count: Tensor) -> Tensor:
+        return tables.logs[count.clamp(max=len(tables.logs) - 1)]
+
+    share = Ne.clamp(min=1)
+    flipped = torch.searchsorted(order.flips, order.flips[here + 1]) - 1
+    out[:, 0] = tables.x[pixel % stride - 1]
+    out[:, 1] = tables.y[pixel // stride - 1]
+    out[:, 2] = 2 * (entry & 1) - 1
+    out[:, 3] = age(entry >> 1 > 0, (entry >> 1) - 1)
+    out[:, 4] = age(begin < here, order.entry[here - 1] >> 1)
+    out[:, 5] = ln(Mf + 1)
+    out[:, 6] = ln(Ma + 1)
+    out[:, 7] = Ne * 0.125
+    out[:, 8] = (2 * allies - witnesses) / witnesses.clamp(min=1)
+    # ln(1 + a / Ne) = ln(a + Ne) - ln(Ne); without an active neighbor Ma is 0, and so is Ma / Ne
+    out[:, 9] = ln((Mf * share - Ma).abs() + share) - ln(share)
+    out[:, 10] = ln(Ma + share) - ln(share)
+    out[:, 11] = age(Mf > 0, order.entry[flipped] >> 1)
+    out[:, 12] = ln(here + 2 - begin)  # itself, and the one of the formula
+
+
+def _neighbors(stride: int) -> Iterator[int]:
+    """Steps from a pixel to the eight around it."""
+    return (step for row in (-stride, 0, stride) for step in (row - 1, row, row + 1) if step)
