@@ -85,7 +85,7 @@ def report_steps(count: int) -> None:
     print(f"the steps, {count:,} events on the device")
     for step, work in steps.items():
         print(f"  {step:34} {seconds(work) * 1e3:9.3f} ms")
-    for cuda.BLOCK, cuda.WARPS in ((8, 1), (16, 1), (32, 1), (32, 2), (64, 1), (64, 2), (64, 4), (128, 4)):
+    for cuda.BLOCK, cuda.WARPS in ((32, 1), (64, 1), (128, 1), (64, 2), (128, 2), (128, 4), (256, 4)):
         spent = seconds(lambda: cuda.rows(stream, order, tables, out))
         print(f"  {f'rows, {cuda.BLOCK} events, {cuda.WARPS} warps a program':34} {spent * 1e3:9.3f} ms")
 

@@ -1,6 +1,6 @@
 """The last step of `ordered.py` on a CUDA device: a program for a few events that follow each other in the order.
 
-Such events are of the same pixel or of near ones, so their searches read the same memory.
+Such events are of the same pixel or of near ones, so the searches of a warp's lanes read the same memory.
 """
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from unflare.features.kernel import COLUMNS
 from unflare.features.ordered import Order, Stream, Tables
 
-BLOCK, WARPS = 32, 1  # events of a program, each with its eight neighbors; one warp need not wait for others
+BLOCK, WARPS = 64, 1  # events of a program; one warp need not wait for others
 _COLUMNS = tl.constexpr(COLUMNS)
 
 
@@ -50,21 +50,21 @@ def _around(order: tl.tuple, starts: tl.tensor, event: tl.tensor, inside: tl.ten
     event   pixel, entry, and the entries at which the window and what is near begin
     """
     pixel, entry, recent, near = event
-    neighbor = tl.arange(0, 8)
-    neighbor += (neighbor >= 4).to(tl.int32)  # of nine, and the fifth is the pixel itself
-    there = pixel[:, None] + ((neighbor // 3 - 1) * stride + neighbor % 3 - 1)[None, :]
-    asked = tl.broadcast_to(inside[:, None], there.shape)
-    start = tl.load(starts + there, mask=asked, other=0)
-    stop = tl.load(starts + there + 1, mask=asked, other=0)
-    high = _first(order.entry, start, stop, entry[:, None])
-    low = _first(order.entry, start, high, recent[:, None])
-    active = high > low
-    latest = tl.load(order.entry + high - 1, mask=active, other=0)
-    close = active & (latest >= near[:, None])
-    allied = close & (((latest ^ entry[:, None]) & 1) == 0)
-    flips = tl.load(order.flips + high, mask=active, other=0) - tl.load(order.flips + low, mask=active, other=0)
-    Ne, witnesses = tl.sum(active.to(tl.int32), axis=1), tl.sum(close.to(tl.int32), axis=1)
-    return tl.sum(flips, axis=1), Ne, witnesses, tl.sum(allied.to(tl.int32), axis=1)
+    Ma, Ne, witnesses, allies = pixel * 0, pixel * 0, pixel * 0, pixel * 0
+    for neighbor in range(8):
+        number = neighbor + neighbor // 4  # of nine, and the fifth is the pixel itself
+        there = starts + pixel + (number // 3 - 1) * stride + number % 3 - 1
+        start = tl.load(there, mask=inside, other=0)
+        high = _first(order.entry, start, tl.load(there + 1, mask=inside, other=0), entry)
+        low = _first(order.entry, start, high, recent)
+        active = high > low
+        latest = tl.load(order.entry + high - 1, mask=active, other=0)
+        close = active & (latest >= near)
+        Ma += tl.load(order.flips + high, mask=active, other=0) - tl.load(order.flips + low, mask=active, other=0)
+        Ne += active.to(tl.int32)
+        witnesses += close.to(tl.int32)
+        allies += (close & (((latest ^ entry) & 1) == 0)).to(tl.int32)
+    return Ma, Ne, witnesses, allies
 
 
 @triton.jit

@@ -69,7 +69,8 @@ def tables(shape: tuple[int, int], window: int, device: torch.device) -> Tables:
 def stream(columns: Columns, width: int, window: int) -> Stream:
     """Events of a sensor of this width, in time order."""
     t, x, y, p = columns
-    pixel = (wide(y) + 1) * (width + 2) + wide(x) + 1
+    stride = width + 2
+    pixel = wide(y) * stride + wide(x) + (stride + 1)
     entry = 2 * torch.arange(len(t), dtype=torch.int32, device=t.device) + p
     recent, near = (torch.searchsorted(t, t - age, out_int32=True) for age in (window, window * 3 // 25))
     return Stream(t, pixel, entry, recent, near)
