@@ -31,7 +31,7 @@ class Silent(runtime.Clock):
 
 def main(features: Path) -> None:
     p, device = params.load(), runtime.device()
-    cache = Cache(features / "train.h5", p.features.window)
+    cache = Cache(features / "train", p.features.window)
     plan = p.training.model_copy(update={"steps": BLOCK * (PAIRS + 1), "validate_every": BLOCK * PAIRS * 10})
 
     def trainer() -> Trainer:

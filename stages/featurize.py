@@ -1,41 +1,49 @@
 """Thirteen features for every event of the training and validation scenes."""
 
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.progress import track
 
 from unflare import params, runtime
 from unflare.events.scene import load_scene, scene_paths
-from unflare.features import FEATURES, IMPLEMENTATION, PixelState, extract
-from unflare.features.store import Writer
+from unflare.features import FEATURES, IMPLEMENTATION
+from unflare.features.scenes import Cached, cache_scene, measured
+
+SPLITS = ("train", "validation")
 
 
 def main(scenes: Path, features: Path, report: Path) -> None:
     with runtime.stage(report) as record:
-        window = params.load().features.window
-        record.implementations["features"] = IMPLEMENTATION
-        record.facts = {"features": list(FEATURES), "window": window, "events": {}, "flare_share": {}}
-        for split in ("train", "validation"):
-            record.memory.mark(split)
-            events, flare = cache_split(scenes / split, features / f"{split}.h5", window, record)
-            record.facts["events"][split], record.facts["flare_share"][split] = events, flare / events
-            print(f"{split}: features of {events:,} events, {flare / events:.0%} of them flare")
-
-
-def cache_split(scenes: Path, path: Path, window: int, record: runtime.Record) -> tuple[int, int]:
-    """How many events there are, and how many of them are more than half flare."""
-    events = flare = 0
-    with record.clock("writing"), Writer(path, window) as writer:
-        for scene_path in track(scene_paths(scenes), f"features of {scenes.name}"):
-            with record.clock("reading"):
-                scene = load_scene(scene_path)
+        plan = params.load().features
+        jobs = [(path, features / split / path.name) for split in SPLITS for path in scene_paths(scenes / split)]
+        record.memory.mark("features")
+        features.mkdir(parents=True, exist_ok=True)
+        if plan.cache:
+            workers = runtime.workers()
             with record.clock("features"):
-                values = extract(scene.events, PixelState(scene.events.shape), window)
-            writer.add(values, scene.flare, scene_path.stem)
-            events += len(scene.events)
-            flare += int((scene.flare > 0.5).sum())
-    return events, flare
+                done = runtime.parallel(partial(cache_scene, plan.window), jobs, workers)
+                found = list(track(done, "features", len(jobs)))
+            record.implementations["features"] = IMPLEMENTATION
+            record.worked(workers, (scene.seconds for scene in found))
+        else:
+            with record.clock("reading"):
+                found = [measured(load_scene(path)) for path, _ in jobs]
+            record.implementations["features"] = "none: the training computes them"
+        record.facts = account(jobs, found) | {"features": list(FEATURES), "window": plan.window, "cache": plan.cache}
+        for split in SPLITS:
+            events, flare = record.facts["events"][split], record.facts["flare_share"][split]
+            print(f"{split}: features of {events:,} events, {flare:.0%} of them flare")
+
+
+def account(jobs: list[tuple[Path, Path]], found: list[Cached]) -> dict[str, Any]:
+    """Events of each split, and the share of them that is more than half flare."""
+    found_of = list(zip((path.parent.name for path, _ in jobs), found, strict=True))
+    events = {split: sum(scene.events for name, scene in found_of if name == split) for split in SPLITS}
+    flare = {split: sum(scene.flare for name, scene in found_of if name == split) for split in SPLITS}
+    return {"events": events, "flare_share": {split: flare[split] / max(1, events[split]) for split in SPLITS}}
 
 
 if __name__ == "__main__":

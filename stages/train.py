@@ -16,11 +16,11 @@ from rich.progress import track
 import unflare
 from unflare import params, runtime, tracking
 from unflare.features import FEATURES, VERSION
-from unflare.features.store import Cache
 from unflare.network import Classifier
 from unflare.network.probe import reach
-from unflare.training import Checkpoint, Session, Trainer, choose_threshold, forecast, identity, scaling
+from unflare.training import Checkpoint, Session, Trainer, choose_threshold, forecast, identity, opened, scaling
 from unflare.training.session import PHASES, overhead
+from unflare.training.sources import Source
 
 SECTIONS = {"loss": "training", "learning_rate": "training", "gradient_norm": "training"}
 SECTIONS |= {"validation_loss": "validation", "validation_f1": "validation", "validation_auc": "validation"}
@@ -28,18 +28,18 @@ TOLD = 0.25  # seconds between two steps that MLflow is told of: it stores means
 REQUIREMENTS = ("torch", "numpy", "numba", "safetensors", "pydantic", "pyyaml")
 
 
-def main(features: Path, models: Path, report: Path, record_path: Path, checkpoints: Path) -> None:
+def main(scenes: Path, features: Path, models: Path, report: Path, record_path: Path, checkpoints: Path) -> None:
     with runtime.stage(record_path, computes=True) as record, ExitStack() as stack:
         p, loaders = params.load(), runtime.loaders()
         with record.clock("reading"):
-            caches = {name: Cache(features / f"{name}.h5", p.features.window) for name in ("train", "validation")}
+            sources = opened(scenes, features, p.features, record.device, record.network_memory, loaders)
         record.memory.mark("data")
         with record.clock("model"):
             torch.manual_seed(p.seed)
-            network = Classifier(p.network, caches["train"].mean, caches["train"].std).to(record.device)
+            network = Classifier(p.network, sources["train"].mean, sources["train"].std).to(record.device)
             trainer = Trainer(network, p.training)
         with record.clock("checkpoint"):
-            checkpoint = Checkpoint(checkpoints, identity(p, caches, network))
+            checkpoint = Checkpoint(checkpoints, identity(p, sources, network))
             session = Session(trainer, checkpoint, record.clock)
         with record.clock("tracking"):
             run = stack.enter_context(
@@ -52,7 +52,7 @@ def main(features: Path, models: Path, report: Path, record_path: Path, checkpoi
         record.memory.mark("model")
         with record.clock("forecast"):
             guard = forecast(network, p.training, record.network_memory, loaders)
-        fit(session, caches, p, loaders, record, run)
+        fit(session, sources, p, loaders, record, run)
         network, history = session.trainer.take_best(), session.history
         summary = history.summary(p.training.batch * p.training.window) | {"loaders": loaders}
         summary |= {"overhead": overhead(history, record.clock, record.memory), "interruptions": session.interruptions}
@@ -60,11 +60,11 @@ def main(features: Path, models: Path, report: Path, record_path: Path, checkpoi
 
         record.memory.mark("scaling", p.training.steps)
         with record.clock("scaling"):
-            summary |= {"scaling": scaling(network, caches["train"], p.training, p.seed, guard.largest_batch)}
+            summary |= {"scaling": scaling(network, sources["train"], p.training, p.seed, guard.largest_batch)}
         record.memory.mark("threshold", p.training.steps)
         facts = {"features": list(FEATURES), "definition": VERSION, "window": p.features.window}
         with record.clock("threshold"):
-            threshold, scores = choose_threshold(network, caches["validation"])
+            threshold, scores = choose_threshold(network, sources["validation"])
             network.save(models, facts | {"threshold": threshold, "validation": asdict(scores)})
         with record.clock("probe"):
             record.facts["reach"] = reach(network, p.seed)
@@ -80,7 +80,7 @@ def main(features: Path, models: Path, report: Path, record_path: Path, checkpoi
 
 def fit(
     session: Session,
-    caches: Mapping[str, Cache],
+    sources: Mapping[str, Source],
     p: params.Params,
     loaders: int,
     record: runtime.Record,
@@ -91,7 +91,7 @@ def fit(
     record.implementations = {"scan": session.trainer.network.scan, "device": str(record.device)}
     if session.interruptions:
         print(f"training goes on after step {done:,} ({session.interruptions[-1]['reason']})")
-    rows = session.rows(caches["train"], caches["validation"], p.seed, loaders, record.memory)
+    rows = session.rows(sources["train"], sources["validation"], p.seed, loaders, record.memory)
     due = 0.0
     for row in track(rows, "training", p.training.steps - done):
         if time.monotonic() < due and row["step"] < p.training.steps:

@@ -112,9 +112,26 @@ def test_the_run_is_in_the_store_with_a_model_that_predicts(finished: Path) -> N
 @pytest.mark.slow
 def test_the_same_seed_trains_the_same_weights(finished: Path) -> None:
     before = (finished / "models" / "model.safetensors").read_bytes()
-    arguments = ("data/features", "again", "again/reports", "again/train.json", "again/checkpoints")
+    arguments = ("data/scenes", "data/features", "again", "again/reports", "again/train.json", "again/checkpoints")
     run(finished, sys.executable, "stages/train.py", *arguments)
     assert (finished / "again" / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_without_a_cache_the_training_computes_the_same_features(finished: Path) -> None:
+    before = (finished / "models" / "model.safetensors").read_bytes()
+    write_params(finished, TINY | {"features": {"cache": False}})
+    try:
+        run(finished, sys.executable, "stages/featurize.py", "data/scenes", "none/features", "none/featurize.json")
+        arguments = ("data/scenes", "none/features", "none", "none/reports", "none/train.json", "none/checkpoints")
+        run(finished, sys.executable, "stages/train.py", *arguments)
+    finally:
+        write_params(finished, TINY)
+    assert list((finished / "none" / "features").iterdir()) == []
+    assert (finished / "none" / "model.safetensors").read_bytes() == before
+    made, cached = (json.loads((finished / path).read_text()) for path in
+                    ("none/featurize.json", "reports/stages/featurize.json"))  # fmt: skip
+    assert made["facts"] == cached["facts"] | {"cache": False}
 
 
 @pytest.mark.slow

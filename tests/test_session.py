@@ -19,7 +19,7 @@ import yaml
 
 from unflare import params, runtime
 from unflare.features import FEATURES
-from unflare.features.store import Cache, Writer
+from unflare.features.store import Cache, save_shard
 from unflare.network import Classifier
 from unflare.training import Checkpoint, Session, Trainer, forecast, identity
 from unflare.training.footprint import kept_bytes
@@ -38,15 +38,15 @@ def write_project(folder: Path, steps: int) -> params.Params:
     (folder / "params.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     rng = np.random.default_rng(0)
     for split in ("train", "validation"):
-        with Writer(folder / "features" / f"{split}.h5", content["features"]["window"]) as writer:
-            for name, count in (("0000", 500), ("0001", 40), ("0002", 900)):
-                features = rng.standard_normal((count, len(FEATURES))).astype(np.float32)
-                writer.add(features, (features[:, 6] > 0).astype(np.float32), name)
+        for name, count in (("0000", 500), ("0001", 40), ("0002", 900)):
+            features = rng.standard_normal((count, len(FEATURES))).astype(np.float32)
+            path, window = folder / "features" / split / f"{name}.h5", content["features"]["window"]
+            save_shard(path, features, (features[:, 6] > 0).astype(np.float32), window)
     return params.load(folder / "params.yaml")
 
 
 def caches_of(folder: Path, p: params.Params) -> dict[str, Cache]:
-    return {split: Cache(folder / "features" / f"{split}.h5", p.features.window) for split in ("train", "validation")}
+    return {split: Cache(folder / "features" / split, p.features.window) for split in ("train", "validation")}
 
 
 def session(folder: Path, p: params.Params) -> Session:
@@ -124,8 +124,8 @@ def test_another_training_does_not_go_on_from_it(tmp_path: Path, change: str, mo
     elif change == "learning_rate":
         p = p.model_copy(update={"training": p.training.model_copy(update={"learning_rate": 1e-4})})
     elif change == "features":
-        with Writer(tmp_path / "features" / "validation.h5", p.features.window) as writer:
-            writer.add(np.ones((90, len(FEATURES)), np.float32), np.zeros(90, np.float32), "0000")
+        ones, path = np.ones((90, len(FEATURES)), np.float32), tmp_path / "features" / "validation" / "0000.h5"
+        save_shard(path, ones, np.zeros(90, np.float32), p.features.window)
     else:
         (tmp_path / "scores.py").write_text("changed")
         monkeypatch.setattr("unflare.training.checkpoint.CODE", tmp_path)
@@ -172,7 +172,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     return kept | {"MLFLOW_DISABLE_TELEMETRY": "true", "HOME": str(folder)} | more
 
 
-ARGUMENTS = ["features", "models", "reports/training", "reports/stages/train.json", "checkpoints"]
+ARGUMENTS = ["scenes", "features", "models", "reports/training", "reports/stages/train.json", "checkpoints"]
 STAGE = [sys.executable, str(ROOT / "stages" / "train.py"), *ARGUMENTS]
 
 

@@ -9,11 +9,11 @@ import torch
 
 from unflare import params
 from unflare.features import FEATURES
-from unflare.features.store import Cache, Writer
+from unflare.features.store import Cache, save_shard
 from unflare.network import Classifier
 from unflare.runtime import Clock, Memory
 from unflare.training import History, Step, Trainer, choose_threshold, scaling
-from unflare.training.batches import Batches, cut
+from unflare.training.batches import Batches, stacked
 from unflare.training.fit import learning_rate, loader, optimizer_of
 from unflare.training.validation import masked_loss
 
@@ -37,11 +37,10 @@ SMALL = params.Network(d_model=16, d_state=4, d_conv=4, expand=1, layers=2)
 def cache(tmp_path: Path) -> Cache:
     """Three scenes, one shorter than a window; an event is flare where its seventh feature is positive."""
     rng = np.random.default_rng(0)
-    with Writer(tmp_path / "train.h5", WINDOW) as writer:
-        for name, count in (("0000", 500), ("0001", 40), ("0002", 900)):
-            features = rng.standard_normal((count, len(FEATURES))).astype(np.float32)
-            writer.add(features, (features[:, 6] > 0).astype(np.float32), name)
-    return Cache(tmp_path / "train.h5", WINDOW)
+    for name, count in (("0000", 500), ("0001", 40), ("0002", 900)):
+        features = rng.standard_normal((count, len(FEATURES))).astype(np.float32)
+        save_shard(tmp_path / "train" / f"{name}.h5", features, (features[:, 6] > 0).astype(np.float32), WINDOW)
+    return Cache(tmp_path / "train", WINDOW)
 
 
 def all_steps(trainer: Trainer, cache: Cache) -> list[Step]:
@@ -67,22 +66,23 @@ def test_a_window_is_contiguous_and_of_one_scene(cache: Cache) -> None:
     first, last = cache.offsets[2:4]
     whole, _ = cache.window(int(first), int(last - first))
     for place in (0.0, 0.3, 0.999):
-        features, _, mask = cut(cache, 2, place, PLAN)
-        starts = np.flatnonzero((whole == features[0]).all(axis=1))
-        assert np.array_equal(whole[starts[0] : starts[0] + PLAN.window], features)
+        features, _, mask = stacked(cache, [(2, place)], PLAN)
+        found = features[0].numpy()
+        starts = np.flatnonzero((whole == found[0]).all(axis=1))
+        assert np.array_equal(whole[starts[0] : starts[0] + PLAN.window], found)
         assert mask.sum() == PLAN.window - PLAN.lead
 
 
 def test_a_short_scene_is_padded_and_the_padding_carries_no_loss(cache: Cache) -> None:
-    features, flare, mask = cut(cache, 1, 0.7, PLAN)
-    assert features.shape == (64, 13)
-    assert not features[40:].any()
-    assert mask.tolist() == [0] * 8 + [1] * 32 + [0] * 24
+    features, flare, mask = stacked(cache, [(1, 0.7)], PLAN)
+    assert features.shape == (1, 64, 13)
+    assert not features[0, 40:].any()
+    assert mask.tolist() == [[0] * 8 + [1] * 32 + [0] * 24]
     logits = torch.randn(1, 64)
-    loss = masked_loss(logits, torch.from_numpy(flare)[None], torch.from_numpy(mask)[None])
+    loss = masked_loss(logits, flare, mask)
     logits[0, 40:] = 1e4
     logits[0, :8] = -1e4
-    assert masked_loss(logits, torch.from_numpy(flare)[None], torch.from_numpy(mask)[None]) == loss
+    assert masked_loss(logits, flare, mask) == loss
 
 
 def test_mirroring_and_turning_change_the_coordinates_alone(cache: Cache) -> None:

@@ -106,6 +106,7 @@ class Fusion(Noun):
 
 class Features(Noun):
     window: Count
+    cache: bool
 
 
 class Network(Noun):

@@ -1,10 +1,11 @@
-"""Fitting the classifier to cached features."""
+"""Fitting the classifier to the features of scenes."""
 
 from unflare.training.checkpoint import Checkpoint, identity
 from unflare.training.fit import Step, Trainer
 from unflare.training.footprint import forecast, scaling
 from unflare.training.history import History
 from unflare.training.session import Session, overhead
+from unflare.training.sources import opened
 from unflare.training.validation import choose_threshold
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "choose_threshold",
     "forecast",
     "identity",
+    "opened",
     "overhead",
     "scaling",
 ]

@@ -9,15 +9,16 @@ import io
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from unflare.events import aside
-from unflare.features.store import Cache
 from unflare.network import Classifier
 from unflare.params import Params
+from unflare.training.sources import Source
 
 PERIOD = 10.0  # seconds between two checkpoints, at least
 SHARE = 0.004  # of the time, at most, goes into them
@@ -25,14 +26,14 @@ CODE = Path(__file__).parents[1]
 DECIDES = ("events", "features", "network", "training", "scores.py")  # what of the code a result depends on
 
 
-def identity(params: Params, caches: dict[str, Cache], network: Classifier) -> str:
+def identity(params: Params, sources: Mapping[str, Source], network: Classifier) -> str:
     """What a training is of: parameters, code, data by their statistics, device and scan. 64 hexadecimal digits."""
     digest = hashlib.sha256()
     nouns = params.model_dump(mode="json", include={"seed", "features", "network", "training"})
     digest.update(json.dumps([nouns, network.scan, str(network.mean.device), torch.__version__]).encode())
-    for name, cache in sorted(caches.items()):
-        digest.update(f"{name} {cache.names}".encode())
-        for column in (cache.offsets, cache.mean, cache.std):
+    for name, source in sorted(sources.items()):
+        digest.update(f"{name} {source.names}".encode())
+        for column in (source.offsets, source.mean, source.std):
             digest.update(column.tobytes())
     for part in DECIDES:
         for path in sorted((CODE / part).rglob("*.py")) or [CODE / part]:

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from unflare.features.store import Cache
 from unflare.network import Classifier
 from unflare.params import Training
 from unflare.runtime import Clock
 from unflare.training.batches import Batch, Batches
+from unflare.training.sources import Source
 from unflare.training.validation import Validation, masked_loss, validate
 
 
@@ -60,7 +60,7 @@ class Trainer:
         self.network.load_state_dict(self.best)
         return self.network.eval()
 
-    def steps(self, train: Cache, validation: Cache, seed: int, clock: Clock, loaders: int) -> Iterator[Step]:
+    def steps(self, train: Source, validation: Source, seed: int, clock: Clock, loaders: int) -> Iterator[Step]:
         """The steps that are left; parts of the time go to `clock`. With `loaders` processes, batches are made there.
 
         Raises ValueError where the loss is no longer a number.
@@ -101,7 +101,7 @@ class Trainer:
         self.optimizer.step()
         return float(norm)
 
-    def _validate(self, cache: Cache) -> Validation | None:
+    def _validate(self, cache: Source) -> Validation | None:
         if self.done % self.plan.validate_every and self.done != self.plan.steps:
             return None
         found = validate(self.network, cache, self.plan)

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unflare.features.store import Cache
 from unflare.network import Classifier
 from unflare.params import Training
 from unflare.runtime import Limit, MemoryLimit, gibibytes
 from unflare.training.batches import Batches
+from unflare.training.sources import Source
 from unflare.training.validation import masked_loss
 
 # Peak of a step over what it keeps for its backward pass; measured 1.07 to 1.24 on a CPU, 1.02 to 1.11 on an H100.
@@ -93,7 +93,7 @@ def kept_bytes(network: Classifier, events: int) -> int:
     return sum(kept.values())
 
 
-def scaling(network: Classifier, cache: Cache, plan: Training, seed: int, largest: int) -> list[dict[str, Any]]:
+def scaling(network: Classifier, source: Source, plan: Training, seed: int, largest: int) -> list[dict[str, Any]]:
     """Events a second of forward and backward at the batch of the plan, twice and four times that, as far as they fit.
 
     No weight changes; gradients are gone afterwards.
@@ -102,7 +102,7 @@ def scaling(network: Classifier, cache: Cache, plan: Training, seed: int, larges
     found = [
         {
             "batch": batch,
-            "events_per_second": _throughput(network, cache, plan.model_copy(update={"batch": batch}), seed),
+            "events_per_second": _throughput(network, source, plan.model_copy(update={"batch": batch}), seed),
         }
         for batch in batches
     ]
@@ -110,9 +110,9 @@ def scaling(network: Classifier, cache: Cache, plan: Training, seed: int, larges
     return found
 
 
-def _throughput(network: Classifier, cache: Cache, plan: Training, seed: int) -> float:
+def _throughput(network: Classifier, source: Source, plan: Training, seed: int) -> float:
     device = network.mean.device
-    features, flare, mask = (tensor.to(device) for tensor in Batches(cache, plan, seed)[0][:3])
+    features, flare, mask = (tensor.to(device) for tensor in Batches(source, plan, seed)[0][:3])
     _step(network, features, flare, mask)
     steps, start = 0, time.perf_counter()
     while time.perf_counter() - start < SECONDS:

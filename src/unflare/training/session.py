@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from unflare.features.store import Cache
 from unflare.runtime import Clock, Memory, MemoryLimit
 from unflare.training.checkpoint import Checkpoint
 from unflare.training.fit import Trainer
 from unflare.training.history import History
+from unflare.training.sources import Source
 
 FIRST = tuple(f"batch {number}" for number in (1, 2, 3))  # phases of their own: memory is taken there, and kept
 PHASES = (*FIRST, "training")
@@ -36,7 +36,7 @@ class Session:
             self.history.rows.extend(state["rows"].tolist())
 
     def rows(
-        self, train: Cache, validation: Cache, seed: int, loaders: int, memory: Memory
+        self, train: Source, validation: Source, seed: int, loaders: int, memory: Memory
     ) -> Iterator[dict[str, float]]:
         """The steps that are left, as rows of the history.
 

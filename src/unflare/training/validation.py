@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from unflare.events import Array
-from unflare.features.store import Cache
 from unflare.network import Classifier
 from unflare.params import Training
 from unflare.scores import Scores, best_threshold, scores
-from unflare.training.batches import cut
+from unflare.training.batches import stacked
+from unflare.training.sources import Source
 
 PIECE = 16_384  # events that go through the network at a time where no gradient is wanted
 
@@ -31,42 +31,42 @@ def masked_loss(logits: Tensor, flare: Tensor, mask: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def validate(network: Classifier, cache: Cache, plan: Training) -> Validation:
+def validate(network: Classifier, source: Source, plan: Training) -> Validation:
     """Loss and scores over fixed windows, spread evenly over the scenes and over each scene."""
     device = next(network.parameters()).device
-    scenes = len(cache.offsets) - 1
+    scenes = len(source.offsets) - 1
     logits, flares, masks = [], [], []
     for first in range(0, plan.validation_windows, plan.batch):
         numbers = range(first, min(first + plan.batch, plan.validation_windows))
         rounds = math.ceil(plan.validation_windows / scenes)
-        windows = [cut(cache, i % scenes, (i // scenes + 0.5) / rounds, plan) for i in numbers]
-        features, flare, mask = (torch.from_numpy(np.stack(column)) for column in zip(*windows, strict=True))
+        windows = [(i % scenes, (i // scenes + 0.5) / rounds) for i in numbers]
+        features, flare, mask = stacked(source, windows, plan)
         logits.append(network(features.to(device))[0].cpu())
-        flares.append(flare)
-        masks.append(mask)
+        flares.append(flare.cpu())
+        masks.append(mask.cpu())
     logit, flare, mask = torch.cat(logits), torch.cat(flares), torch.cat(masks)
     counted = mask.numpy() > 0
     probability = torch.sigmoid(logit).numpy()[counted]
     return Validation(masked_loss(logit, flare, mask).item(), scores(probability, flare.numpy()[counted], 0.5))
 
 
-def choose_threshold(network: Classifier, cache: Cache) -> tuple[float, Scores]:
-    """The threshold of greatest F1 over all cached scenes, each scored as a whole, and the scores it gives."""
-    said = [score_scene(network, cache, scene) for scene in range(len(cache.offsets) - 1)]
+def choose_threshold(network: Classifier, source: Source) -> tuple[float, Scores]:
+    """The threshold of greatest F1 over all scenes, each scored as a whole, and the scores it gives."""
+    said = [score_scene(network, source, scene) for scene in range(len(source.offsets) - 1)]
     probability, flare = (np.concatenate(parts) for parts in zip(*said, strict=True))
     threshold = best_threshold(probability, flare)
     return threshold, scores(probability, flare, threshold)
 
 
 @torch.no_grad()
-def score_scene(network: Classifier, cache: Cache, scene: int) -> tuple[Array, Array]:
-    """Flare probability and flare share of every event of a cached scene, with the state carried through."""
+def score_scene(network: Classifier, source: Source, scene: int) -> tuple[Array, Array]:
+    """Flare probability and flare share of every event of a scene, with the state carried through."""
     device = next(network.parameters()).device
-    first, last = (int(offset) for offset in cache.offsets[scene : scene + 2])
+    first, last = (int(offset) for offset in source.offsets[scene : scene + 2])
     state, probabilities, flares = None, [], []
     for start in range(first, last, PIECE):
-        features, flare = cache.window(start, min(PIECE, last - start))
-        logits, state = network(torch.from_numpy(features)[None].to(device), state)
+        features, flare = source.window(start, min(PIECE, last - start))
+        logits, state = network(torch.as_tensor(features)[None].to(device).float(), state)
         probabilities.append(torch.sigmoid(logits[0]).cpu().numpy())
-        flares.append(flare)
+        flares.append(torch.as_tensor(flare).cpu().numpy())
     return np.concatenate(probabilities), np.concatenate(flares)
