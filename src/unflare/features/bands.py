@@ -9,7 +9,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from unflare.events import Array
+from unflare.events import Array, Events
 from unflare.features.kernel import PAST, advance, pixels
 
 LONG = np.iinfo(np.int32).max  # us
@@ -47,12 +47,34 @@ class Band:
             if done < len(events):
                 self._grow()
 
-    def alive(self) -> Array:
-        """The events of the queue, PAST (m,), in time order."""
-        return self.queue.take(range(self.head, self.tail), mode="wrap")
+    def recent(self, since: int) -> tuple[Events, Array]:
+        """The events of the band's own pixels that are not before `since` (us), and which of them were flips, bool."""
+        past, stride = self._alive(), self.shape[1] + 2
+        past = past[(past["t"] >= since) & (past["pixel"] >= stride) & (past["pixel"] < len(self.pixels) - stride)]
+        row, column = np.divmod(past["pixel"], stride)
+        x, y = (column - 1).astype(np.uint16), (row + self.first - 1).astype(np.uint16)
+        return Events(past["t"].copy(), x, y, past["p"].astype(np.uint8), self.shape), past["flip"] != 0
+
+    def remember(self, events: Events, flips: Array) -> None:
+        """Take a new band to where it is after these events of the whole sensor, all of one window."""
+        row = events.y.astype(np.int64) - self.first + 1
+        stride = self.shape[1] + 2
+        seen = (row >= 0) & (row < len(self.pixels) // stride)
+        place = (row * stride + events.x + 1)[seen]
+        t, p, flip = events.t[seen], events.p[seen], flips[seen]
+        self.pixels["stamp"][place] = 2 * t + p  # where a pixel is named twice, numpy keeps the last
+        self.flipped[place[flip]] = t[flip]
+        np.add.at(self.pixels["events"], place, 1)
+        np.add.at(self.pixels["flips"], place[flip], 1)
+        self.queue, self.tail = np.empty(1 << (64 + len(t)).bit_length(), PAST), len(t)
+        for name, values in {"t": t, "pixel": place, "p": p, "flip": flip}.items():
+            self.queue[name][: self.tail] = values
+
+    def _alive(self) -> Array:
+        return self.queue[np.arange(self.head, self.tail) % len(self.queue)]
 
     def _grow(self) -> None:
-        alive, queue = self.alive(), np.empty(2 * len(self.queue), PAST)
+        alive, queue = self._alive(), np.empty(2 * len(self.queue), PAST)
         queue[: len(alive)] = alive
         self.queue, self.head, self.tail = queue, 0, len(alive)
 

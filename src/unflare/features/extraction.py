@@ -29,15 +29,15 @@ def extract(events: Events, state: PixelState, window: int = 25_000) -> Array:
     """
     state.open(events, window)
     out = np.empty((len(events), COLUMNS), np.float32)
-    threads = 1 if len(events) < FEW else numba.get_num_threads()
     seen = np.empty(2 * min(len(events), ROUND), SEEN)
+    threads = 1 if len(events) < FEW else numba.get_num_threads()
     for first in range(0, len(events), ROUND):
         part = slice(first, first + ROUND)
-        _round(events[part], state, seen, out[part], threads)
+        _round(events[part], state, window, seen, out[part], threads)
     return out
 
 
-def _round(events: Events, state: PixelState, seen: Array, out: Array, threads: int) -> None:
+def _round(events: Events, state: PixelState, window: int, seen: Array, out: Array, threads: int) -> None:
     """Features of at most ROUND events into `out`."""
     t, x, y, p = events.t, events.x, events.y, events.p
     spans = [(first, min(first + BLOCK, len(t))) for first in range(0, len(t), BLOCK)]
@@ -48,7 +48,7 @@ def _round(events: Events, state: PixelState, seen: Array, out: Array, threads: 
 
     def advance_band(b: int) -> None:
         for first, last in bounds[:, b : b + 2]:
-            state.bands[b].advance(seen[first:last], state.window, state.table, out)
+            state.bands[b].advance(seen[first:last], window, state.table, out)
 
     _over(cut_block, range(len(spans)), threads)
     sizes = np.diff(bounds, axis=1).sum(axis=0)

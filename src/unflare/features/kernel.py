@@ -54,6 +54,28 @@ def _place(event: Any, above: Any, stride: Any) -> Any:  # noqa: ANN401
     return np.uint64(np.int64(event.y) - above) * stride + np.uint64(event.x) + np.uint64(1)
 
 
+@numba.njit(inline="always")
+def _fetch(index: Any, place: Any, stride: Any, pixels: Array, flipped: Array, values: Array) -> None:  # noqa: ANN401
+    """Ask for the memory of an event: its neighborhood, and both ends of its row of features."""
+    prefetch(flipped, place)
+    for row in (place - stride, place, place + stride):
+        prefetch(pixels, row)
+    prefetch(values, index * np.uint64(COLUMNS))
+    prefetch(values, index * np.uint64(COLUMNS) + np.uint64(COLUMNS - 1))
+
+
+@numba.njit(inline="always")
+def _forget(since: Any, head: Any, tail: Any, pixels: Array, queue: Array) -> Any:  # noqa: ANN401
+    """Take what is older than `since` out of the map; the queue's new head."""
+    mask = len(queue) - 1
+    while head < tail and queue[head & mask].t < since:
+        gone = queue[head & mask]
+        pixels[gone.pixel].events -= 1
+        pixels[gone.pixel].flips -= gone.flip
+        head += 1
+    return head
+
+
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def advance(  # noqa: PLR0913
     events: Array,
@@ -88,21 +110,10 @@ def advance(  # noqa: PLR0913
     for k in range(len(events)):
         if k + AHEAD < len(events):
             soon = events[k + AHEAD]
-            there = _place(soon, above, stride)
-            prefetch(flipped, there)
-            for row in (there - stride, there, there + stride):
-                prefetch(pixels, row)
-            prefetch(values, np.uint64(soon.index) * np.uint64(COLUMNS))
-            prefetch(values, np.uint64(soon.index) * np.uint64(COLUMNS) + np.uint64(COLUMNS - 1))
-
+            _fetch(np.uint64(soon.index), _place(soon, above, stride), stride, pixels, flipped, values)
         event = events[k]
         now, bit = event.stamp >> 1, event.stamp & 1
-        while head < tail and now - queue[head & mask].t > window:
-            gone = queue[head & mask]
-            pixels[gone.pixel].events -= 1
-            pixels[gone.pixel].flips -= gone.flip
-            head += 1
-
+        head = _forget(now - window, head, tail, pixels, queue)
         if tail - head > mask:
             break
 
@@ -118,7 +129,7 @@ def advance(  # noqa: PLR0913
         past = queue[tail & mask]
         past.t, past.pixel, past.p, past.flip = now, place, bit, flip
         tail += 1
-        if place < stride or place >= end:
+        if place < stride or place >= end:  # a halo event
             continue
 
         # Over all nine pixels, then less the one in the middle: no branch. A stamp is compared as it is: its lowest bit
@@ -140,7 +151,7 @@ def advance(  # noqa: PLR0913
         out[i, 0] = (2 * np.int64(event.x) - (width - 1)) * x_scale
         out[i, 1] = (2 * np.int64(event.y) - (height - 1)) * y_scale
         out[i, 2] = 2 * bit - 1
-        out[i, 3] = _ln(min(np.int64(event.since), window) + 1, table) * age_scale
+        out[i, 3] = _ln(min(event.since, window) + 1, table) * age_scale
         out[i, 4] = _ln(min(age, window) + 1, table) * age_scale
         out[i, 5] = _ln(Mf + 1, table)
         out[i, 6] = _ln(Ma + 1, table)
