@@ -5,7 +5,7 @@ import pytest
 import reference
 
 from unflare.events import Events, empty
-from unflare.features import FEATURES, PixelState, extract, extraction
+from unflare.features import FEATURES, PixelState, bands, extract, extraction
 
 WINDOW = 25_000
 SHAPES = [(260, 346), (480, 640), (720, 1280)]
@@ -83,6 +83,7 @@ def test_threads_change_no_bits(kind: str, threads: int, monkeypatch: pytest.Mon
     monkeypatch.setattr(extraction.numba, "get_num_threads", lambda: threads)
     for name, value in {"FEW": 0, "BLOCK": 700, "ROUND": 2_100}.items():  # small enough to matter here
         monkeypatch.setattr(extraction, name, value)
+    monkeypatch.setattr(bands, "ROOM", 1)
     assert np.array_equal(extract(events, PixelState(events.shape), WINDOW), whole)
 
 

@@ -14,6 +14,7 @@ from unflare.features.kernel import PAST, advance, pixels
 
 LONG = np.iinfo(np.int32).max  # us
 ROWS = 64  # of a band; must not depend on the machine
+ROOM = 1 << 12  # events of a band's queue to begin with; a power of two
 PAGE = 64  # rows of features; they take less than the 4,096 bytes that a machine hands out at a time
 
 
@@ -23,7 +24,7 @@ class Band:
     def __init__(self, first: int, shape: tuple[int, int]) -> None:
         self.first, self.shape = first, shape
         self.pixels, self.flipped = pixels((min(ROWS, shape[0] - first), shape[1]))
-        self.queue = np.empty(64, PAST)  # a ring: event number k of the band is queue[k % len(queue)]
+        self.queue = np.empty(ROOM, PAST)  # a ring: event number k of the band is queue[k % len(queue)]
         self.head = self.tail = 0
 
     def advance(self, events: Array, window: int, table: Array, out: Array) -> None:
@@ -66,7 +67,7 @@ class Band:
         self.flipped[place[flip]] = t[flip]
         np.add.at(self.pixels["events"], place, 1)
         np.add.at(self.pixels["flips"], place[flip], 1)
-        self.queue, self.tail = np.empty(1 << (64 + len(t)).bit_length(), PAST), len(t)
+        self.queue, self.tail = np.empty(max(ROOM, 1 << len(t).bit_length()), PAST), len(t)
         for name, values in {"t": t, "pixel": place, "p": p, "flip": flip}.items():
             self.queue[name][: self.tail] = values
 

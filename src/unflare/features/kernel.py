@@ -7,6 +7,7 @@ queue holds the events of the horizon in time order; what leaves it is subtracte
 costs the same however long the recording is, and neither chunks nor bands leave a trace.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numba
@@ -35,6 +36,7 @@ def pixels(shape: tuple[int, int]) -> tuple[Array, Array]:
     return found, np.full(size, NEVER)
 
 
+@lru_cache(maxsize=4)  # as long to make as the features of thousands of events
 def logarithms(window: int) -> Array:
     """ln n, float32, for n as large as an age can be; counts beyond its end are taken for its end."""
     return np.log(np.maximum(np.arange(max(window, MANY) + 2), 1)).astype(np.float32)
