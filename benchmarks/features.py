@@ -49,7 +49,7 @@ def seconds(work: Callable[[], object]) -> float:
 def rates(events: Events) -> dict[int, float]:
     """Events a second by number of threads, the best of several runs, the memory of results included."""
     best = dict.fromkeys(THREADS, np.inf)
-    for _ in range(REPEATS):
+    for _ in range(max(REPEATS, CHUNK // len(events))):
         for threads in THREADS:
             numba.set_num_threads(threads)
             state = PixelState(SHAPE)

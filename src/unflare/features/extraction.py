@@ -14,8 +14,8 @@ from unflare.features.kernel import COLUMNS, SEEN
 from unflare.features.state import PixelState
 
 IMPLEMENTATION = f"numba, bands of {ROWS} rows"
-BLOCK = 1 << 16  # events that a thread cuts at a time
-ROUND = 16 * BLOCK  # events that are cut before bands advance, 24 bytes each; long, because a band comes with its map
+BLOCK = 1 << 15  # events that a thread cuts at a time
+ROUND = 8 * BLOCK  # events that are cut before bands advance, 24 bytes each; long, because a band comes with its map
 FEW = 20_000  # events of a chunk that are done sooner than threads are woken
 
 
