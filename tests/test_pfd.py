@@ -1,18 +1,21 @@
-"""Features: the table, its symmetries, and that neither chunks nor the past beyond two windows show."""
+"""Features: the table, its symmetries; neither chunks, bands, threads nor the past beyond two windows show."""
 
 import numpy as np
 import pytest
 import reference
 
 from unflare.events import Events, empty
-from unflare.features import FEATURES, PixelState, extract
+from unflare.features import FEATURES, PixelState, bands, extract, extraction
 
 WINDOW = 25_000
 SHAPES = [(260, 346), (480, 640), (720, 1280)]
 
 
 def stream(kind: str, shape: tuple[int, int], count: int = 700, seed: int = 0) -> Events:
-    """Events on a few pixels, so that they meet; a corner, an edge and the middle of the sensor are among them."""
+    """Events on a few pixels, so that they meet; a corner, an edge and the middle of the sensor are among them.
+
+    Those of "borders" are on either side of a border between bands: the first, the second and the last.
+    """
     rng = np.random.default_rng(seed)
     height, width = shape
     t = {
@@ -20,10 +23,13 @@ def stream(kind: str, shape: tuple[int, int], count: int = 700, seed: int = 0) -
         "dense": np.sort(rng.integers(0, WINDOW, count)),
         "bursts": np.sort(rng.integers(0, 6, count) * 20_000 + rng.integers(0, 300, count)),
         "one pixel": np.sort(rng.integers(0, 4 * WINDOW, count)),
+        "borders": np.sort(rng.integers(0, 4 * WINDOW, count)),
         "ties": np.sort(rng.integers(0, 12, count) * 12_500),
     }[kind]
     corner = rng.integers(0, 3, count)
     left, top = np.array([0, width - 4, width // 2])[corner], np.array([0, height - 4, 0])[corner]
+    if kind == "borders":
+        top = np.array([62, 126, (height - 1) // 64 * 64 - 2])[corner]
     spread = 1 if kind == "one pixel" else 4
     x, y = left + rng.integers(0, spread, count), top + rng.integers(0, spread, count)
     p = rng.integers(0, 2, count)
@@ -40,7 +46,7 @@ def column(events: Events, name: str, window: int = WINDOW) -> np.ndarray:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("kind", ["random", "dense", "bursts", "one pixel", "ties"])
+@pytest.mark.parametrize("kind", ["random", "dense", "bursts", "one pixel", "borders", "ties"])
 def test_the_kernel_is_the_table(kind: str, shape: tuple[int, int]) -> None:
     events = stream(kind, shape)
     found = extract(events, PixelState(shape), WINDOW)
@@ -59,13 +65,26 @@ def test_the_kernel_is_the_table_for_small_windows_and_sensors(window: int, shap
     assert np.allclose(found, reference.extract(events, window), rtol=0, atol=2e-6)
 
 
+@pytest.mark.parametrize("kind", ["random", "borders"])
 @pytest.mark.parametrize("size", [1, 2, 7, 1_000])
-def test_chunks_leave_no_trace(size: int) -> None:
-    events = stream("random", (480, 640), count=4_001)
+def test_chunks_leave_no_trace(size: int, kind: str) -> None:
+    events = stream(kind, (480, 640), count=4_001)
     whole = extract(events, PixelState(events.shape), WINDOW)
     state = PixelState(events.shape)
     parts = [extract(events[i : i + size], state, WINDOW) for i in range(0, len(events), size)]
     assert np.array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["random", "borders", "ties"])
+def test_threads_change_no_bits(kind: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = stream(kind, (480, 640), count=10_000)
+    whole = extract(events, PixelState(events.shape), WINDOW)
+    monkeypatch.setattr(extraction.numba, "get_num_threads", lambda: threads)
+    for name, value in {"FEW": 0, "BLOCK": 700, "ROUND": 2_100}.items():  # small enough to matter here
+        monkeypatch.setattr(extraction, name, value)
+    monkeypatch.setattr(bands, "ROOM", 1)
+    assert np.array_equal(extract(events, PixelState(events.shape), WINDOW), whole)
 
 
 def test_an_empty_chunk_changes_nothing() -> None:

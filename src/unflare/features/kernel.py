@@ -1,10 +1,13 @@
-"""The sliding window behind the features: one pass over the events, a few look-ups each.
+"""The sliding window behind the features of a band of rows: one pass over its events, a few look-ups each.
 
-A map of pixels holds what each pixel did within the horizon, framed by pixels that never fire, so that neighbors need
-no test for the border. A queue holds the events of the horizon in time order; what leaves it is subtracted from the
-map. Both are exact: an event costs the same however long the recording is, and chunks leave no trace.
+A map of pixels holds what each pixel of the band did within the horizon. It is framed: by columns of pixels that never
+fire, so that neighbors need no test for the border, and by one row on either side that belongs to the next band, or to
+nobody at the sensor's border. Events there, *halo events*, are remembered like all others and get no features here. A
+queue holds the events of the horizon in time order; what leaves it is subtracted from the map. Both are exact: an event
+costs the same however long the recording is, and neither chunks nor bands leave a trace.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numba
@@ -18,19 +21,22 @@ COLUMNS = 13
 MANY = 1 << 14
 AHEAD = 16  # events; far enough for a load from memory to arrive in time, a threefold gain on scattered events
 
-# 16 bytes a pixel, because memory is what the kernel waits for. `stamp` is 2 t + p of the pixel's last event.
+# An event as a band sees it: with its index in the chunk, and `since`, the age of the recording's event before it, us.
+SEEN = np.dtype([("stamp", "i8"), ("index", "i4"), ("since", "i4"), ("x", "u2"), ("y", "u2")], align=True)
+# A `stamp` is 2 t + p, here of the pixel's last event. 16 bytes, because memory is what the kernel waits for.
 PIXEL = np.dtype([("stamp", "i8"), ("events", "i4"), ("flips", "i4")])
-PAST = np.dtype([("t", "i8"), ("pixel", "i4"), ("flip", "i4")])
+PAST = np.dtype([("t", "i8"), ("pixel", "i4"), ("p", "i2"), ("flip", "i2")])
 
 
 def pixels(shape: tuple[int, int]) -> tuple[Array, Array]:
-    """Pixels of a sensor (h, w) that have never fired, framed: PIXEL and time of the last flip, ((h + 2) (w + 2),)."""
+    """Pixels of a band (h, w) that have never fired, framed: PIXEL and time of the last flip, ((h + 2) (w + 2),)."""
     size = (shape[0] + 2) * (shape[1] + 2)
     found = np.zeros(size, PIXEL)
     found["stamp"] = 2 * NEVER
     return found, np.full(size, NEVER)
 
 
+@lru_cache(maxsize=4)  # as long to make as the features of thousands of events
 def logarithms(window: int) -> Array:
     """ln n, float32, for n as large as an age can be; counts beyond its end are taken for its end."""
     return np.log(np.maximum(np.arange(max(window, MANY) + 2), 1)).astype(np.float32)
@@ -42,86 +48,112 @@ def _ln(n: Any, table: Array) -> Any:  # noqa: ANN401
 
 
 @numba.njit(inline="always")
-def _place(x: Any, y: Any, stride: Any) -> Any:  # noqa: ANN401
-    """Index of a pixel in the framed map; unsigned, because numba tests a signed one for its sign."""
-    return (np.uint64(y) + np.uint64(1)) * stride + np.uint64(x) + np.uint64(1)
+def _place(event: Any, above: Any, stride: Any) -> Any:  # noqa: ANN401
+    """Index of an event's pixel in the framed map, which begins with the sensor's row `above`.
+
+    Unsigned, because numba tests a signed index for its sign.
+    """
+    return np.uint64(np.int64(event.y) - above) * stride + np.uint64(event.x) + np.uint64(1)
+
+
+@numba.njit(inline="always")
+def _fetch(index: Any, place: Any, stride: Any, pixels: Array, flipped: Array, values: Array) -> None:  # noqa: ANN401
+    """Ask for the memory of an event: its neighborhood, and both ends of its row of features."""
+    prefetch(flipped, place)
+    for row in (place - stride, place, place + stride):
+        prefetch(pixels, row)
+    prefetch(values, index * np.uint64(COLUMNS))
+    prefetch(values, index * np.uint64(COLUMNS) + np.uint64(COLUMNS - 1))
+
+
+@numba.njit(inline="always")
+def _forget(since: Any, head: Any, tail: Any, pixels: Array, queue: Array) -> Any:  # noqa: ANN401
+    """Take what is older than `since` out of the map; the queue's new head."""
+    mask = len(queue) - 1
+    while head < tail and queue[head & mask].t < since:
+        gone = queue[head & mask]
+        pixels[gone.pixel].events -= 1
+        pixels[gone.pixel].flips -= gone.flip
+        head += 1
+    return head
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def advance(  # noqa: PLR0913
-    t: Array,
-    x: Array,
-    y: Array,
-    p: Array,
+    events: Array,
+    first: int,
     shape: tuple[int, int],
     pixels: Array,
     flipped: Array,
     queue: Array,
     head: int,
     tail: int,
-    previous: int,
     window: int,
     table: Array,
     out: Array,
-) -> int:
-    """Features of events into `out` (n, 13); `pixels`, `flipped` and `queue` move on. Returns the queue's new head.
+) -> tuple[int, int]:
+    """Features of a band's own events into their rows of `out`; returns the queue's new head and tail.
 
-    The queue's events are queue[head:tail], and there is room for n more behind them. `previous` is the time of the
-    recording's event before the first of these.
+    events     SEEN (m,), in time order, halo events included
+    first      row of the band; `shape` is that of the sensor (height, width)
+    pixels     and flipped, queue: what the band remembers; they move on. The queue's events are head to tail - 1,
+               modulo its length, a power of two. When it is full, the events that are left are not touched
+    out        float32 (n, 13), of the whole chunk
     """
     height, width = shape
-    stride = np.uint64(width + 2)
-    one = np.uint64(1)
+    above = first - 1
+    one, stride = np.uint64(1), np.uint64(width + 2)
+    end = np.uint64(len(pixels)) - stride  # of the band's own pixels, which begin at `stride`
     near = window * 3 // 25
     age_scale = 1 / np.float64(table[window + 1])
     x_scale, y_scale = 1 / max(width - 1, 1), 1 / max(height - 1, 1)
-    for i in range(len(t)):
-        if i + AHEAD < len(t):
-            there = _place(x[i + AHEAD], y[i + AHEAD], stride)
-            prefetch(flipped, there)
-            for row in (there - stride, there, there + stride):
-                prefetch(pixels, row)
+    mask = len(queue) - 1
+    values = out.reshape(-1)
+    for k in range(len(events)):
+        if k + AHEAD < len(events):
+            soon = events[k + AHEAD]
+            _fetch(np.uint64(soon.index), _place(soon, above, stride), stride, pixels, flipped, values)
+        event = events[k]
+        now, bit = event.stamp >> 1, event.stamp & 1
+        head = _forget(now - window, head, tail, pixels, queue)
+        if tail - head > mask:
+            break
 
-        now = t[i]
-        while head < tail and now - queue[head].t > window:
-            gone = queue[head]
-            pixels[gone.pixel].events -= 1
-            pixels[gone.pixel].flips -= gone.flip
-            head += 1
-
-        place = _place(x[i], y[i], stride)
+        place = _place(event, above, stride)
         pixel = pixels[place]
-        bit = np.int64(p[i])
         age = now - (pixel.stamp >> 1)
         flip = (age <= window) & (pixel.stamp ^ bit) & 1
-        pixel.stamp = 2 * now + bit
+        pixel.stamp = event.stamp
         pixel.events += 1
         pixel.flips += flip
         if flip:
             flipped[place] = now
-        queue[tail].t = now
-        queue[tail].pixel = place
-        queue[tail].flip = flip
+        past = queue[tail & mask]
+        past.t, past.pixel, past.p, past.flip = now, place, bit, flip
         tail += 1
+        if place < stride or place >= end:  # a halo event
+            continue
 
-        # Over all nine pixels, then less the one in the middle: no branch.
+        # Over all nine pixels, then less the one in the middle: no branch. A stamp is compared as it is: its lowest bit
+        # makes no difference.
+        active, close = 2 * (now - window), 2 * (now - near)
         Ma = Ne = witnesses = allies = 0
         for row in (place - stride, place, place + stride):
             for neighbor in (row - one, row, row + one):
                 other = pixels[neighbor]
-                since = now - (other.stamp >> 1)
-                close = since <= near
+                witness = other.stamp >= close
                 Ma += other.flips
-                Ne += since <= window
-                witnesses += close
-                allies += close & ~(other.stamp ^ bit)
+                Ne += other.stamp >= active
+                witnesses += witness
+                allies += witness & ~(other.stamp ^ bit)
         Mf = pixel.flips
         Ma, Ne, witnesses, allies = Ma - Mf, Ne - 1, witnesses - 1, allies - 1
 
-        out[i, 0] = (2 * np.int64(x[i]) - (width - 1)) * x_scale
-        out[i, 1] = (2 * np.int64(y[i]) - (height - 1)) * y_scale
+        i = np.uint64(event.index)
+        out[i, 0] = (2 * np.int64(event.x) - (width - 1)) * x_scale
+        out[i, 1] = (2 * np.int64(event.y) - (height - 1)) * y_scale
         out[i, 2] = 2 * bit - 1
-        out[i, 3] = _ln(min(now - previous, window) + 1, table) * age_scale
+        out[i, 3] = _ln(min(event.since, window) + 1, table) * age_scale
         out[i, 4] = _ln(min(age, window) + 1, table) * age_scale
         out[i, 5] = _ln(Mf + 1, table)
         out[i, 6] = _ln(Ma + 1, table)
@@ -133,5 +165,4 @@ def advance(  # noqa: PLR0913
         out[i, 10] = _ln(Ma + share, table) - _ln(share, table)
         out[i, 11] = _ln(min(now - flipped[place], window) + 1, table) * age_scale
         out[i, 12] = _ln(pixel.events + 1, table)
-        previous = now
-    return head
+    return head, tail

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unflare.events.scene import Scene, load_scene
-from unflare.features.pfd import PixelState, extract
+from unflare.features import PixelState, extract
 from unflare.features.store import save_shard
 from unflare.runtime import Clock
 

@@ -21,7 +21,8 @@ from unflare.features.columns import Columns, look, on_device, on_host, refuse_f
 from unflare.features.dispatch import place, rows_for
 from unflare.features.kernel import COLUMNS, NEVER
 from unflare.features.ordered import Tables, by_pixel, stream, tables
-from unflare.features.pfd import VERSION, refuse_another, refuse_earlier
+from unflare.features.pfd import VERSION
+from unflare.features.state import refuse_another, refuse_earlier
 
 PIECE = 1 << 24
 
