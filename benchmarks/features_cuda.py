@@ -71,22 +71,23 @@ def report(count: int) -> None:
 
 def report_steps(count: int) -> None:
     there = on_device(moving_edges(count), slice(None), DEVICE)
-    stream = ordered.stream(there, SHAPE[1], WINDOW)
-    order, tables = ordered.by_pixel(stream), ordered.tables(SHAPE, WINDOW, DEVICE)
+    stream, tables = ordered.stream(there, SHAPE, WINDOW), ordered.tables(SHAPE, WINDOW, DEVICE)
+    order, by = ordered.by_pixel(stream), ordered.by_cell(stream)
     out = torch.empty(count, COLUMNS, device=DEVICE)
     steps: dict[str, Callable[[], object]] = {
         "look": lambda: look(there, there.t, SHAPE, WINDOW),
-        "stream": lambda: ordered.stream(there, SHAPE[1], WINDOW),
+        "stream": lambda: ordered.stream(there, SHAPE, WINDOW),
         "by pixel": lambda: ordered.by_pixel(stream),
         "of which the sort": lambda: torch.sort(stream.pixel, stable=True),
-        "rows, Triton": lambda: cuda.rows(stream, order, tables, out),
-        "rows, plain": lambda: ordered.rows(stream, order, tables, out),
+        "by cell": lambda: ordered.by_cell(stream),
+        "rows, Triton": lambda: cuda.rows(stream, order, by, tables, out),
+        "rows, plain": lambda: ordered.rows(stream, order, by, tables, out),
     }
     print(f"the steps, {count:,} events on the device")
     for step, work in steps.items():
         print(f"  {step:34} {seconds(work) * 1e3:9.3f} ms")
     for cuda.BLOCK, cuda.WARPS in ((32, 1), (64, 1), (128, 1), (64, 2), (128, 2), (128, 4), (256, 4)):
-        spent = seconds(lambda: cuda.rows(stream, order, tables, out))
+        spent = seconds(lambda: cuda.rows(stream, order, by, tables, out))
         print(f"  {f'rows, {cuda.BLOCK} events, {cuda.WARPS} warps a program':34} {spent * 1e3:9.3f} ms")
 
 

@@ -38,7 +38,8 @@ def extract(events: Events, window: int) -> np.ndarray:
         witnesses = [fired[j][3] for j in latest.values() if t - fired[j][0] <= window * 3 // 25]
         Mf = sum(flips[j] for j in recent if fired[j][1:3] == (x, y))
         Ma, Ne = sum(flips[j] for j in around), len(latest)
-        flipped = [fired[j][0] for j in [*mine, i] if flips[j]]
+        cell = [fired[j][3] for j in recent if (fired[j][1] // 16, fired[j][2] // 16) == (x // 16, y // 16)]
+        cells = math.ceil(width / 16) * math.ceil(height / 16)
         rows.append(
             [
                 (2 * x - (width - 1)) / max(width - 1, 1),
@@ -52,8 +53,8 @@ def extract(events: Events, window: int) -> np.ndarray:
                 p * sum(witnesses) / max(len(witnesses), 1),
                 math.log1p(abs(Mf - Ma / max(Ne, 1))),
                 math.log1p(Ma / max(Ne, 1)),
-                compressed(t - flipped[-1] if flipped else None),
-                math.log1p(sum(fired[j][1:3] == (x, y) for j in recent)),
+                p * sum(cell) / len(cell),
+                math.log1p(len(cell)) - math.log1p(len(recent) / cells),
             ]
         )
     return np.array(rows).reshape(-1, 13)

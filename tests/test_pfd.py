@@ -113,7 +113,7 @@ def test_the_clock_may_start_anywhere() -> None:
 
 
 def test_mirroring_the_sensor_changes_one_sign() -> None:
-    events = stream("random", (260, 346))
+    events = stream("random", (480, 640))
     height, width = events.shape
     whole = extract(events, PixelState(events.shape), WINDOW)
     for number, mirrored in enumerate(
@@ -131,16 +131,24 @@ def test_mirroring_the_sensor_changes_one_sign() -> None:
 def test_the_window_is_closed() -> None:
     assert np.allclose(np.expm1(column(one([0, WINDOW], [0, 1]), "Mf")), [0, 1])
     assert np.allclose(np.expm1(column(one([0, WINDOW + 1], [0, 1]), "Mf")), [0, 0])
-    assert np.allclose(np.expm1(column(one([0, WINDOW], [0, 1]), "count")), [1, 2])
-    assert np.allclose(np.expm1(column(one([0, WINDOW + 1], [0, 1]), "count")), [1, 1])
+    assert np.array_equal(column(one([0, WINDOW], [0, 1]), "balance"), np.float32([1, 0]))
+    assert np.array_equal(column(one([0, WINDOW + 1], [0, 1]), "balance"), np.float32([1, 1]))
     assert np.array_equal(column(one([0, WINDOW], [0, 1], x=[1, 2]), "Ne"), np.float32([0, 1 / 8]))
     assert np.array_equal(column(one([0, WINDOW + 1], [0, 1], x=[1, 2]), "Ne"), np.float32([0, 0]))
     assert np.array_equal(column(one([0, 3_000], [1, 0], x=[1, 2]), "agreement"), np.float32([0, -1]))
     assert np.array_equal(column(one([0, 3_001], [1, 0], x=[1, 2]), "agreement"), np.float32([0, 0]))
 
 
+def test_density_compares_a_cell_with_the_whole_sensor() -> None:
+    zeros = np.zeros(5, np.uint16)
+    x, t = np.array([0, 15, 16, 31, 32], np.uint16), np.array([0, 0, 0, 0, WINDOW + 1])
+    events = Events(t, x, zeros, zeros.astype(np.uint8), (16, 48))  # three cells
+    expected = [np.log(2 / (1 + 1 / 3)), np.log(3 / (1 + 2 / 3)), 0, np.log(3 / (1 + 4 / 3)), np.log(2 / (1 + 1 / 3))]
+    assert np.allclose(column(events, "density"), expected, atol=1e-6)
+
+
 def test_what_never_happened_has_the_greatest_age_even_at_time_zero() -> None:
-    for name in ("dt", "dt_pixel", "dt_flip"):
+    for name in ("dt", "dt_pixel"):
         assert column(one([0], [1]), name) == 1
         assert column(one([0, 0], [1, 0]), name)[1] == 0
         assert column(one([0, 5 * WINDOW], [1, 0]), name)[1] == 1

@@ -1,12 +1,13 @@
 """The network as a scorer of recordings of any length."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from unflare.events import Array, Events
-from unflare.features import PixelState, extract
+from unflare.features import PixelState, extract, sorting
 from unflare.network import Classifier, State
 
 
@@ -15,7 +16,7 @@ class NetworkScorer:
 
     Pixels, convolution and scan carry their state from event to event, so neither the cuts between chunks nor `window`,
     the number of events that go through the network at a time, change the result beyond rounding. Memory does not grow
-    with the recording. `features_window` (us) must be that of the training.
+    with the recording. `features_window` (us) must be that of the training. Features are computed where the network is.
     """
 
     def __init__(self, network: Classifier, window: int, features_window: int) -> None:
@@ -24,19 +25,31 @@ class NetworkScorer:
         self.features_window = features_window
 
     def __call__(self, chunks: Iterable[Events]) -> Iterator[Array]:
-        pixels: PixelState | None = None
+        features: Callable[[Events], Iterator[Tensor]] | None = None
         state: State | None = None
         for chunk in chunks:
-            pixels = PixelState(chunk.shape) if pixels is None else pixels
-            probability = np.empty(len(chunk), np.float32)
+            features = self._features_of(chunk.shape) if features is None else features
+            said = []
+            for piece in features(chunk):
+                probability, state = self._score(piece, state)
+                said.append(probability)
+            yield torch.cat(said).cpu().numpy() if said else np.empty(0, np.float32)
+
+    def _features_of(self, shape: tuple[int, int]) -> Callable[[Events], Iterator[Tensor]]:
+        """What makes the features of a recording's chunks, in order, a window at a time, where the network is."""
+        device, W = self.network.mean.device, self.features_window
+        if device.type != "cpu":
+            sorted_state = sorting.SortedState(shape, device)
+            return lambda chunk: iter(sorting.extract(chunk, sorted_state, W).split(self.window) if len(chunk) else ())
+        state = PixelState(shape)
+
+        def walk(chunk: Events) -> Iterator[Tensor]:
             for first in range(0, len(chunk), self.window):
-                piece = slice(first, first + self.window)
-                features = extract(chunk[piece], pixels, self.features_window)
-                probability[piece], state = self._score(features, state)
-            yield probability
+                yield torch.from_numpy(extract(chunk[first : first + self.window], state, W))
+
+        return walk
 
     @torch.inference_mode()
-    def _score(self, features: Array, state: State | None) -> tuple[Array, State]:
-        device = self.network.mean.device
-        logits, state = self.network(torch.from_numpy(features)[None].to(device), state)
-        return logits[0].sigmoid().cpu().numpy(), state
+    def _score(self, features: Tensor, state: State | None) -> tuple[Tensor, State]:
+        logits, state = self.network(features[None], state)
+        return logits[0].sigmoid(), state

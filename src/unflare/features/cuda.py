@@ -8,25 +8,34 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from unflare.features.kernel import COLUMNS
-from unflare.features.ordered import Order, Stream, Tables
+from unflare.features.kernel import COLUMNS, cells
+from unflare.features.ordered import Cells, Order, Stream, Tables
 
 BLOCK, WARPS = 64, 1  # events of a program; one warp need not wait for others
 _COLUMNS = tl.constexpr(COLUMNS)
+_OF_CELLS = tl.constexpr(2)  # the last ones
 
 
-def rows(events: Stream, order: Order, tables: Tables, out: Tensor) -> None:
+def rows(events: Stream, order: Order, by: Cells, tables: Tables, out: Tensor) -> None:
     """As `ordered.rows`."""
     with torch.cuda.device(out.device):
-        launch(events, order, tables, out)
+        launch(events, order, by, tables, out)
 
 
-def launch(events: Stream, order: Order, tables: Tables, out: Tensor) -> None:
+def launch(events: Stream, order: Order, by: Cells, tables: Tables, out: Tensor) -> None:
     count, width, height = len(events.t), len(tables.x), len(tables.y)
-    pixels = torch.arange((width + 2) * (height + 2) + 1, dtype=torch.int32, device=out.device)
-    starts = torch.searchsorted(order.pixel, pixels, out_int32=True)
-    sizes = count, count - len(out), width + 2, len(tables.ages) - 1, len(tables.logs) - 1
-    write[(-(-count // BLOCK),)](events, order, starts, tables, out, *sizes, BLOCK=BLOCK, num_warps=WARPS)
+    before, most, areas = count - len(out), len(tables.logs) - 1, cells((height, width))
+    programs, shape = (-(-count // BLOCK),), {"BLOCK": BLOCK, "num_warps": WARPS}
+    starts = _starts(order.pixel, (width + 2) * (height + 2))
+    window, stride = len(tables.ages) - 1, width + 2
+    write[programs](events, order, starts, tables, out, count, before, stride, window, most, **shape)
+    write_cells[programs](events, by, _starts(by.cell, areas), tables, out, count, before, most, areas, **shape)
+
+
+def _starts(keys: Tensor, count: int) -> Tensor:
+    """Where in ascending keys each of `count` begins, int32, and one more for the end of the last."""
+    all_of_them = torch.arange(count + 1, device=keys.device).to(keys.dtype)
+    return torch.searchsorted(keys, all_of_them, out_int32=True)
 
 
 @triton.jit
@@ -95,6 +104,8 @@ def write(  # noqa: PLR0913
 ) -> None:
     """Features of events into `out`, a row for each but the first `before` of the stream.
 
+    Those of cells are left to `write_cells`.
+
     starts  where in the order a pixel begins, int32, and one more for the end of the last
     most    the largest count in the table of logarithms
     """
@@ -111,16 +122,13 @@ def write(  # noqa: PLR0913
     begin = _first(order.entry, start, tl.where(inside, line, start), recent)
     flips = tl.load(order.flips + line + 1, mask=inside, other=0)
     Mf = flips - tl.load(order.flips + begin, mask=inside, other=0)
-    flipped = _first(order.flips, begin, tl.where(Mf > 0, line + 1, begin), flips) - 1
     Ma, Ne, witnesses, allies = _around(order, starts, (pixel, entry, recent, near), inside, stride)
 
     now = tl.load(events.t + number, mask=inside, other=0)
     repeated = inside & (begin < line)
     last = tl.load(order.entry + line - 1, mask=repeated, other=0) >> 1
-    flip = tl.load(order.entry + flipped, mask=Mf > 0, other=0) >> 1
     dt = _age(events.t, now, number - 1, inside & (number > 0), window)
     dt_pixel = _age(events.t, now, last, repeated, window)
-    dt_flip = _age(events.t, now, flip, Mf > 0, window)
 
     share = tl.maximum(Ne, 1)
     ln_share = _ln(share, tables, most)
@@ -136,9 +144,41 @@ def write(  # noqa: PLR0913
         tl.div_rn((2 * allies - witnesses).to(tl.float32), tl.maximum(witnesses, 1).to(tl.float32)),
         _ln(tl.abs(Mf * share - Ma) + share, tables, most) - ln_share,
         _ln(Ma + share, tables, most) - ln_share,
-        tl.load(tables.ages + dt_flip),
-        _ln(line + 2 - begin, tables, most),  # itself, and the one of the formula
     )
-    row = out + (number - before) * _COLUMNS
-    for column in tl.static_range(_COLUMNS):
+    row = out + (number - before).to(tl.int64) * _COLUMNS
+    for column in tl.static_range(_COLUMNS - _OF_CELLS):
         tl.store(row + column, values[column], mask=inside)
+
+
+@triton.jit(do_not_specialize=["count", "before", "most", "cells"])
+def write_cells(  # noqa: PLR0913
+    events: Stream,
+    by: Cells,
+    starts: tl.tensor,
+    tables: Tables,
+    out: tl.tensor,
+    count: tl.tensor,
+    before: tl.tensor,
+    most: tl.tensor,
+    cells: tl.tensor,
+    BLOCK: tl.constexpr,
+) -> None:
+    """The two features of cells of events, as `write` those of pixels. The sensor has `cells`."""
+    line = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    there = line < count
+    entry = tl.load(by.entry + line, mask=there, other=0)
+    number = entry >> 1
+    inside = there & (number >= before)
+    cell = tl.load(by.cell + line, mask=inside, other=0).to(tl.int32)
+    recent = tl.load(events.recent + number, mask=inside, other=0)
+    start = tl.load(starts + cell, mask=inside, other=0)
+    begin = _first(by.entry, start, tl.where(inside, line, start), 2 * recent)
+    polarity = tl.load(by.polarity + line + 1, mask=inside, other=0)
+    polarity -= tl.load(by.polarity + begin, mask=inside, other=0)
+    size = tl.where(inside, line + 1 - begin, 1)
+    # In double precision: rounded to float32, the bits are those of any other double precision.
+    level = (tl.log((number + 1 - recent + cells).to(tl.float64)) - tl.log(cells.to(tl.float64))).to(tl.float32)
+    balance = tl.div_rn(((2 * (entry & 1) - 1) * polarity).to(tl.float32), size.to(tl.float32))
+    row = out + (number - before).to(tl.int64) * _COLUMNS + (_COLUMNS - _OF_CELLS)
+    tl.store(row, balance, mask=inside)
+    tl.store(row + 1, _ln(size + 1, tables, most) - level, mask=inside)

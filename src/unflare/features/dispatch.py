@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from unflare.features import ordered
-from unflare.features.ordered import Order, Stream, Tables
+from unflare.features.ordered import Cells, Order, Stream, Tables
 
-Rows = Callable[[Stream, Order, Tables, Tensor], None]
+Rows = Callable[[Stream, Order, Cells, Tables, Tensor], None]
 
 
 def place(device: str | torch.device) -> torch.device:

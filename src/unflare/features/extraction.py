@@ -9,8 +9,8 @@ import numba
 import numpy as np
 
 from unflare.events import Array, Events
-from unflare.features.bands import ROWS, cut
-from unflare.features.kernel import COLUMNS, SEEN
+from unflare.features.cutting import ROWS, cut
+from unflare.features.kernel import COLUMNS, SEEN, cells
 from unflare.features.state import PixelState
 
 IMPLEMENTATION = f"numba, bands of {ROWS} rows"
@@ -42,9 +42,11 @@ def _round(events: Events, state: PixelState, window: int, seen: Array, out: Arr
     t, x, y, p = events.t, events.x, events.y, events.p
     spans = [(first, min(first + BLOCK, len(t))) for first in range(0, len(t), BLOCK)]
     bounds = np.empty((len(spans), len(state.bands) + 1), np.int64)
+    state.times.add(t, window)
+    recent = (state.times.ring, state.times.head, state.times.tail - len(t), window)
 
     def cut_block(k: int) -> None:
-        cut(t, x, y, p, spans[k], state.previous, seen, bounds[k], out)
+        cut(t, x, y, p, spans[k], state.previous, recent, cells(state.shape), seen, bounds[k], out)
 
     def advance_band(b: int) -> None:
         for first, last in bounds[:, b : b + 2]:

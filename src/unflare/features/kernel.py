@@ -3,8 +3,10 @@
 A map of pixels holds what each pixel of the band did within the horizon. It is framed: by columns of pixels that never
 fire, so that neighbors need no test for the border, and by one row on either side that belongs to the next band, or to
 nobody at the sensor's border. Events there, *halo events*, are remembered like all others and get no features here. A
-queue holds the events of the horizon in time order; what leaves it is subtracted from the map. Both are exact: an event
-costs the same however long the recording is, and neither chunks nor bands leave a trace.
+second, coarse map counts in cells of 16x16 pixels, framed by a row of cells for the halo events.
+
+A queue holds the events of the horizon in time order; what leaves it is subtracted from the maps. All is exact: an
+event costs the same however long the recording is, and neither chunks nor bands leave a trace.
 """
 
 from functools import lru_cache
@@ -21,19 +23,29 @@ COLUMNS = 13
 MANY = 1 << 14
 AHEAD = 16  # events; far enough for a load from memory to arrive in time, a threefold gain on scattered events
 
-# An event as a band sees it: with its index in the chunk, and `since`, the age of the recording's event before it, us.
-SEEN = np.dtype([("stamp", "i8"), ("index", "i4"), ("since", "i4"), ("x", "u2"), ("y", "u2")], align=True)
+CELL = 16  # pixels, either way
+
+# An event as a band sees it: with its index in the chunk, `since`, the age of the recording's event before it (us), and
+# the `level` of the sensor, ln(1 + its events within the horizon / its cells).
+SEEN = np.dtype(
+    [("stamp", "i8"), ("index", "i4"), ("since", "i4"), ("x", "u2"), ("y", "u2"), ("level", "f4")], align=True
+)
 # A `stamp` is 2 t + p, here of the pixel's last event. 16 bytes, because memory is what the kernel waits for.
-PIXEL = np.dtype([("stamp", "i8"), ("events", "i4"), ("flips", "i4")])
-PAST = np.dtype([("t", "i8"), ("pixel", "i4"), ("p", "i2"), ("flip", "i2")])
+PIXEL = np.dtype([("stamp", "i8"), ("flips", "i4")], align=True)
+COUNT = np.dtype([("events", "i4"), ("polarity", "i4")])  # of a cell; polarity is the sum of +1 and -1
+PAST = np.dtype([("t", "i8"), ("pixel", "i4"), ("cell", "u2"), ("p", "i1"), ("flip", "i1")])
 
 
-def pixels(shape: tuple[int, int]) -> tuple[Array, Array]:
-    """Pixels of a band (h, w) that have never fired, framed: PIXEL and time of the last flip, ((h + 2) (w + 2),)."""
-    size = (shape[0] + 2) * (shape[1] + 2)
-    found = np.zeros(size, PIXEL)
-    found["stamp"] = 2 * NEVER
-    return found, np.full(size, NEVER)
+def maps(shape: tuple[int, int]) -> tuple[Array, Array]:
+    """Of a band (h, w) that has seen nothing: pixels, ((h + 2) (w + 2),), and cells, ((h / 16 + 2) (w / 16),)."""
+    pixels = np.zeros((shape[0] + 2) * (shape[1] + 2), PIXEL)
+    pixels["stamp"] = 2 * NEVER
+    return pixels, np.zeros((-(-shape[0] // CELL) + 2) * -(-shape[1] // CELL), COUNT)
+
+
+def cells(shape: tuple[int, int]) -> int:
+    """How many cells a sensor (h, w) has; those at its right and lower border may be smaller."""
+    return -(-shape[0] // CELL) * -(-shape[1] // CELL)
 
 
 @lru_cache(maxsize=4)  # as long to make as the features of thousands of events
@@ -57,9 +69,14 @@ def _place(event: Any, above: Any, stride: Any) -> Any:  # noqa: ANN401
 
 
 @numba.njit(inline="always")
-def _fetch(index: Any, place: Any, stride: Any, pixels: Array, flipped: Array, values: Array) -> None:  # noqa: ANN401
+def cell_of(row: Any, x: Any, across: Any) -> Any:  # noqa: ANN401
+    """Index of a cell in the band's map, by the row in the framed map of pixels; `across` cells make a row."""
+    return np.uint64(row + (CELL - 1)) // np.uint64(CELL) * np.uint64(across) + np.uint64(x) // np.uint64(CELL)
+
+
+@numba.njit(inline="always")
+def _fetch(index: Any, place: Any, stride: Any, pixels: Array, values: Array) -> None:  # noqa: ANN401
     """Ask for the memory of an event: its neighborhood, and both ends of its row of features."""
-    prefetch(flipped, place)
     for row in (place - stride, place, place + stride):
         prefetch(pixels, row)
     prefetch(values, index * np.uint64(COLUMNS))
@@ -67,13 +84,14 @@ def _fetch(index: Any, place: Any, stride: Any, pixels: Array, flipped: Array, v
 
 
 @numba.njit(inline="always")
-def _forget(since: Any, head: Any, tail: Any, pixels: Array, queue: Array) -> Any:  # noqa: ANN401
-    """Take what is older than `since` out of the map; the queue's new head."""
+def _forget(since: Any, head: Any, tail: Any, pixels: Array, counts: Array, queue: Array) -> Any:  # noqa: ANN401
+    """Take what is older than `since` out of the maps; the queue's new head."""
     mask = len(queue) - 1
     while head < tail and queue[head & mask].t < since:
         gone = queue[head & mask]
-        pixels[gone.pixel].events -= 1
         pixels[gone.pixel].flips -= gone.flip
+        counts[gone.cell].events -= 1
+        counts[gone.cell].polarity -= 2 * np.int32(gone.p) - 1
         head += 1
     return head
 
@@ -84,7 +102,7 @@ def advance(  # noqa: PLR0913
     first: int,
     shape: tuple[int, int],
     pixels: Array,
-    flipped: Array,
+    counts: Array,
     queue: Array,
     head: int,
     tail: int,
@@ -96,13 +114,13 @@ def advance(  # noqa: PLR0913
 
     events     SEEN (m,), in time order, halo events included
     first      row of the band; `shape` is that of the sensor (height, width)
-    pixels     and flipped, queue: what the band remembers; they move on. The queue's events are head to tail - 1,
+    pixels     and counts, queue: what the band remembers; they move on. The queue's events are head to tail - 1,
                modulo its length, a power of two. When it is full, the events that are left are not touched
     out        float32 (n, 13), of the whole chunk
     """
     height, width = shape
     above = first - 1
-    one, stride = np.uint64(1), np.uint64(width + 2)
+    one, stride, across = np.uint64(1), np.uint64(width + 2), -(-width // CELL)
     end = np.uint64(len(pixels)) - stride  # of the band's own pixels, which begin at `stride`
     near = window * 3 // 25
     age_scale = 1 / np.float64(table[window + 1])
@@ -112,24 +130,24 @@ def advance(  # noqa: PLR0913
     for k in range(len(events)):
         if k + AHEAD < len(events):
             soon = events[k + AHEAD]
-            _fetch(np.uint64(soon.index), _place(soon, above, stride), stride, pixels, flipped, values)
+            _fetch(np.uint64(soon.index), _place(soon, above, stride), stride, pixels, values)
         event = events[k]
         now, bit = event.stamp >> 1, event.stamp & 1
-        head = _forget(now - window, head, tail, pixels, queue)
+        head = _forget(now - window, head, tail, pixels, counts, queue)
         if tail - head > mask:
             break
 
         place = _place(event, above, stride)
-        pixel = pixels[place]
+        number = cell_of(np.int64(event.y) - above, event.x, across)
+        pixel, cell = pixels[place], counts[number]
         age = now - (pixel.stamp >> 1)
         flip = (age <= window) & (pixel.stamp ^ bit) & 1
         pixel.stamp = event.stamp
-        pixel.events += 1
         pixel.flips += flip
-        if flip:
-            flipped[place] = now
+        cell.events += 1
+        cell.polarity += 2 * bit - 1
         past = queue[tail & mask]
-        past.t, past.pixel, past.p, past.flip = now, place, bit, flip
+        past.t, past.pixel, past.cell, past.p, past.flip = now, place, number, bit, flip
         tail += 1
         if place < stride or place >= end:  # a halo event
             continue
@@ -163,6 +181,6 @@ def advance(  # noqa: PLR0913
         share = max(Ne, 1)
         out[i, 9] = _ln(abs(Mf * share - Ma) + share, table) - _ln(share, table)
         out[i, 10] = _ln(Ma + share, table) - _ln(share, table)
-        out[i, 11] = _ln(min(now - flipped[place], window) + 1, table) * age_scale
-        out[i, 12] = _ln(pixel.events + 1, table)
+        out[i, 11] = (2 * bit - 1) * cell.polarity / cell.events
+        out[i, 12] = _ln(cell.events + 1, table) - event.level
     return head, tail

@@ -5,9 +5,11 @@ there are is the distance of two places, and how many of them are flips the diff
 search inside the pixel finds the places. It compares an event's number in the stream, not its time: that is unique, in
 the order of time, and says where the window begins as well.
 
-Logarithms are looked up in the table of the CPU's kernel, so the bits do not depend on the device.
+The same once more, sorted by cell. Logarithms are looked up in the table of the CPU's kernel, or taken in double
+precision, so the bits do not depend on the device.
 """
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -15,7 +17,7 @@ import torch
 from torch import Tensor
 
 from unflare.features.columns import Columns, wide
-from unflare.features.kernel import logarithms
+from unflare.features.kernel import CELL, cells, logarithms
 
 
 class Stream(NamedTuple):
@@ -23,6 +25,7 @@ class Stream(NamedTuple):
 
     t       int64  us
     pixel   int32  in the map that is framed by pixels which never fire
+    cell    int16  or int32, where there are many
     entry   int32  2 number + polarity
     recent  int32  number of the first event that is not older than W
     near    int32  number of the first event that is not older than 3/25 W
@@ -30,6 +33,7 @@ class Stream(NamedTuple):
 
     t: Tensor
     pixel: Tensor
+    cell: Tensor
     entry: Tensor
     recent: Tensor
     near: Tensor
@@ -50,6 +54,19 @@ class Order(NamedTuple):
     flips: Tensor
 
 
+class Cells(NamedTuple):
+    """The same events by cell.
+
+    cell      (n,)     as in `Stream`, ascending
+    entry     (n,)     int32, ascending within a cell
+    polarity  (n + 1,)  int32, the sum of +1 and -1 over the entries before this one
+    """
+
+    cell: Tensor
+    entry: Tensor
+    polarity: Tensor
+
+
 class Tables(NamedTuple):
     """Float32 values of the features: of a column x (w,), a row y (h,), an age (W + 1,), a count (see `logarithms`)."""
 
@@ -66,14 +83,16 @@ def tables(shape: tuple[int, int], window: int, device: torch.device) -> Tables:
     return Tables(*(values.to(device) for values in (x.float(), y.float(), ages, logs)))
 
 
-def stream(columns: Columns, width: int, window: int) -> Stream:
-    """Events of a sensor of this width, in time order."""
+def stream(columns: Columns, shape: tuple[int, int], window: int) -> Stream:
+    """Events of a sensor (h, w), in time order."""
     t, x, y, p = columns
-    stride = width + 2
-    pixel = wide(y) * stride + wide(x) + (stride + 1)
+    stride, few = shape[1] + 2, cells(shape) < 1 << 15  # a sort takes time by the bytes of its keys
+    x, y = wide(x), wide(y)
+    pixel = y * stride + x + (stride + 1)
+    cell = (y // CELL * -(-shape[1] // CELL) + x // CELL).to(torch.int16 if few else torch.int32)
     entry = 2 * torch.arange(len(t), dtype=torch.int32, device=t.device) + p
     recent, near = (torch.searchsorted(t, t - age, out_int32=True) for age in (window, window * 3 // 25))
-    return Stream(t, pixel, entry, recent, near)
+    return Stream(t, pixel, cell, entry, recent, near)
 
 
 def by_pixel(events: Stream) -> Order:
@@ -86,10 +105,18 @@ def by_pixel(events: Stream) -> Order:
     return Order(pixel, entry, recent, flips)
 
 
-def rows(events: Stream, order: Order, tables: Tables, out: Tensor) -> None:
+def by_cell(events: Stream) -> Cells:
+    cell, order = torch.sort(events.cell, stable=True)
+    entry = events.entry[order]
+    polarity = torch.zeros(len(cell) + 1, dtype=torch.int32, device=cell.device)
+    torch.cumsum(2 * (entry & 1) - 1, 0, dtype=torch.int32, out=polarity[1:])
+    return Cells(cell, entry, polarity)
+
+
+def rows(events: Stream, order: Order, by: Cells, tables: Tables, out: Tensor) -> None:
     """Features of the last events of the stream, as many as `out` (m, 13) float32 has rows."""
     first, stride, window = len(events.t) - len(out), len(tables.x) + 2, len(tables.ages) - 1
-    t, pixel, entry, recent, near = (column[first:] for column in events)
+    t, pixel, cell, entry, recent, near = (column[first:] for column in events)
     # Pixel and entry in one number, so that one search finds a place in the order; entries are below 2^31.
     line = (order.pixel.long() << 31) + order.entry
     begin, here = (torch.searchsorted(line, (pixel.long() << 31) + bound) for bound in (2 * recent, entry))
@@ -116,7 +143,6 @@ def rows(events: Stream, order: Order, tables: Tables, out: Tensor) -> None:
         return tables.logs[count.clamp(max=len(tables.logs) - 1)]
 
     share = Ne.clamp(min=1)
-    flipped = torch.searchsorted(order.flips, order.flips[here + 1]) - 1
     out[:, 0] = tables.x[pixel % stride - 1]
     out[:, 1] = tables.y[pixel // stride - 1]
     out[:, 2] = 2 * (entry & 1) - 1
@@ -129,8 +155,17 @@ def rows(events: Stream, order: Order, tables: Tables, out: Tensor) -> None:
     # ln(1 + a / Ne) = ln(a + Ne) - ln(Ne); without an active neighbor Ma is 0, and so is Ma / Ne
     out[:, 9] = ln((Mf * share - Ma).abs() + share) - ln(share)
     out[:, 10] = ln(Ma + share) - ln(share)
-    out[:, 11] = age(Mf > 0, order.entry[flipped] >> 1)
-    out[:, 12] = ln(here + 2 - begin)  # itself, and the one of the formula
+
+    line = (by.cell.long() << 31) + by.entry
+    begin, here = (torch.searchsorted(line, (cell.long() << 31) + bound) for bound in (2 * recent, entry))
+    count, polarity, size = (
+        here + 1 - begin,
+        by.polarity[here + 1] - by.polarity[begin],
+        cells((len(tables.y), len(tables.x))),
+    )
+    level = torch.log(((entry >> 1) + 1 - recent + size).double()) - math.log(size)
+    out[:, 11] = (2 * (entry & 1) - 1) * polarity / count
+    out[:, 12] = ln(count + 1) - level.float()
 
 
 def _neighbors(stride: int) -> Iterator[int]:

@@ -1,4 +1,5 @@
-"""The thirteen features of an event, all causal and all on one horizon W (25 ms), over the 3x3 pixels around it.
+"""The thirteen features of an event, all causal and all on one horizon W (25 ms), over the 3x3 pixels around it
+and the cell that it is in.
 
 The terms Mf, Ma, Ne and the two scores are those of Shi et al., "Polarity-Focused Denoising for Event Cameras" (PFD),
 IEEE TCSVT 2025, in its event-by-event form; the set of thirteen is that of EventMamba-FX, with its columns that said
@@ -17,8 +18,9 @@ the same thing twice or grew with the recording replaced.
                    that fired within 3/25 W (3 ms); 0 without any
     9   pfd_a      ln(1 + |M_f - M_a / N_e|); M_a / N_e is 0 without any     1     0 ...        PFD, score A
     10  pfd_b      ln(1 + M_a / N_e)                                         1     0 ...        PFD, score B
-    11  dt_flip    age of the pixel's last flip: a(Δt)                       1     0 ... 1      ours
-    12  count      ln(1 + events at the pixel)                               1     ln 2 ...     EventMamba-FX
+    11  balance    polarity x mean polarity of the events in the cell        1     -1 ... 1     ours
+    12  density    ln(1 + events in the cell) - ln(1 + M / c), with M the    1     real         EventMamba-FX, made
+                   events of the sensor, and c its cells                                        relative
 
 - The window is closed: an event of age W counts, one of age W + 1 us does not. "Active", "flips" and "events" mean
   within the window; the event itself belongs to it, and so do earlier events of the same microsecond.
@@ -26,7 +28,8 @@ the same thing twice or grew with the recording replaced.
   than 2 W can change a feature, and a recording may be entered anywhere with 2 W of warm-up.
 - a(Δt) = ln(1 + min(Δt, W)) / ln(1 + W), Δt in microseconds; what never happened has age 1, as everything beyond W.
 - Counts and quotients beyond max(W, 16,384), more than an event a microsecond, are taken for that many.
-- Mirroring the sensor changes the sign of x or y, exactly, and nothing else.
+- A *cell* is one of 16x16 pixels, counted from the upper left corner; at the other borders cells may be smaller.
+- Mirroring the sensor changes the sign of x or y, exactly, and nothing else, where cells fill the sensor.
 """
 
 FEATURES = (
@@ -41,7 +44,7 @@ FEATURES = (
     "agreement",
     "pfd_a",
     "pfd_b",
-    "dt_flip",
-    "count",
+    "balance",
+    "density",
 )
-VERSION = 1  # of the definitions above: caches and checkpoints of another version are refused
+VERSION = 2  # of the definitions above: caches and checkpoints of another version are refused

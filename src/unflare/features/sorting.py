@@ -20,7 +20,7 @@ from unflare.events import Events, aside, empty
 from unflare.features.columns import Columns, look, on_device, on_host, refuse_foreign
 from unflare.features.dispatch import place, rows_for
 from unflare.features.kernel import COLUMNS, NEVER
-from unflare.features.ordered import Tables, by_pixel, stream, tables
+from unflare.features.ordered import Tables, by_cell, by_pixel, stream, tables
 from unflare.features.pfd import VERSION
 from unflare.features.state import refuse_another, refuse_earlier
 
@@ -108,8 +108,8 @@ def _extract(events: Events | Columns, state: SortedState, window: int) -> Tenso
             host = events if isinstance(events, Events) else on_host(events, state.shape)
             host.checked()
             refuse_earlier(begin, previous)
-        joint = stream(joined, state.shape[1], window)
-        state.rows(joint, by_pixel(joint), values, out[piece])
+        joint = stream(joined, state.shape, window)
+        state.rows(joint, by_pixel(joint), by_cell(joint), values, out[piece])
         tail, previous = Columns(*(column[keep:].clone() for column in joined)), end
     state.window, state.tables, state.tail, state.previous = window, values, tail, previous
     return out

@@ -10,7 +10,8 @@ from safetensors.numpy import save_file
 
 from unflare.events import Array, Events, empty
 from unflare.events.aside import aside
-from unflare.features.bands import ROWS, Band
+from unflare.features.bands import Band
+from unflare.features.cutting import ROWS, Times
 from unflare.features.kernel import NEVER, logarithms
 from unflare.features.pfd import VERSION
 
@@ -25,6 +26,7 @@ class PixelState:
         self.previous = NEVER  # time of the last event, us
         self.window: int | None = None  # us; fixed by the first chunk
         self.bands = [Band(first, shape) for first in range(0, shape[0], ROWS)]
+        self.times = Times()
         self.table = np.empty(0)
 
     def open(self, events: Events, window: int) -> None:
@@ -88,6 +90,8 @@ class PixelState:
             state.open(empty(events.shape), facts["window"])
         if previous is not None:
             state.previous = previous
+        if len(events):
+            state.times.add(events.t, previous - events.t[0])
         for band in state.bands:
             band.remember(events, flips)
         return state
