@@ -39,7 +39,7 @@ class Changed:
     def __init__(self, source: Source, column: int, seed: int | None) -> None:
         self.source, self.column = source, column
         self.count, self.offsets, self.names = source.count, source.offsets, source.names
-        self.mean, self.std = source.mean, source.std
+        self.mean, self.std, self.implementation = source.mean, source.std, source.implementation
         self.values: torch.Tensor | None = None
         if seed is not None:
             whole = [source.window(int(a), int(b - a))[0][:, column] for a, b in itertools.pairwise(source.offsets)]

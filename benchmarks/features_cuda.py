@@ -12,7 +12,7 @@ import torch
 from features import SHAPE, WINDOW, in_chunks, moving_edges
 
 from unflare.events import empty
-from unflare.features import cuda, ordered
+from unflare.features import PixelState, cuda, ordered
 from unflare.features.columns import look, on_device
 from unflare.features.dispatch import Rows
 from unflare.features.kernel import COLUMNS
@@ -60,7 +60,7 @@ def report(count: int) -> None:
         "Triton, events on the device": lambda: extract(there, copy(triton), WINDOW),
         "Triton, events on the host": lambda: extract(events, copy(triton), WINDOW),
         "plain form, events on the device": lambda: extract(there, copy(plain), WINDOW),
-        "the kernel on the CPU": lambda: in_chunks(events),
+        "the kernel on the CPU": lambda: in_chunks(events, PixelState(SHAPE)),
     }
     print(f"{count:,} events")
     for way, work in ways.items():

@@ -89,6 +89,7 @@ def fit(
     """The steps that are left, each told to the run."""
     done = session.trainer.done
     record.implementations = {"scan": session.trainer.network.scan, "device": str(record.device)}
+    record.implementations |= {"features": sources["train"].implementation}
     if session.interruptions:
         print(f"training goes on after step {done:,} ({session.interruptions[-1]['reason']})")
     rows = session.rows(sources["train"], sources["validation"], p.seed, loaders, record.memory)

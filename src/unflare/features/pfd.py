@@ -30,6 +30,31 @@ the same thing twice or grew with the recording replaced.
 - Counts and quotients beyond max(W, 16,384), more than an event a microsecond, are taken for that many.
 - A *cell* is one of 16x16 pixels, counted from the upper left corner; at the other borders cells may be smaller.
 - Mirroring the sensor changes the sign of x or y, exactly, and nothing else, where cells fill the sensor.
+
+What each is worth: ROC-AUC, mean over the validation and over the test scenes of the default run, of three networks
+trained without it, and of three that see it permuted (`benchmarks/ablation.py`, 8 windows a step, H100). Between seeds
+lie 0.01; with all thirteen it is 0.777 and 0.816.
+
+                 left out        permuted                         left out        permuted
+    x            .748  .753      .758  .752        agreement      .770  .803      .769  .812
+    y            .756  .828      .757  .798        pfd_a          .791  .812      .766  .798
+    polarity     .769  .798      .758  .784        pfd_b          .771  .825      .771  .792
+    dt           .699  .797      .632  .790        balance        .751  .795      .764  .810
+    dt_pixel     .778  .820      .771  .802        density        .733  .750      .709  .681
+    Mf           .766  .805      .776  .793
+    Ma           .778  .810      .771  .803
+    Ne           .741  .781      .759  .811
+
+dt_pixel, Ma and the two scores can be told from the others: without one of them nothing is lost, while a wrong one
+costs. They stay, as what PFD is made of.
+
+Version 1 had the age of the pixel's last flip and the number of its events instead of balance and density: .782 and
+.794, against .797 and .831 with these two in the same trial, in which two of six other sets did as well on validation.
+Added to version 1, of two or three networks: balance +.021 +.009, density +.003 +.031, x and y from the centre of all
+flips +.031 -.010, balance of 3 ms +.017 -.011, age of the latest neighbor +.005 +.004, agreement over W +.004 -.003,
+events of 64x64 pixels +.003 -.004, balance of the pixel +.002 -.006, time between its last two flips +.002 -.008,
+regularity of its intervals .000 -.003, events of the cell -.001 +.003, balance of the sensor -.005 +.002, its events
+-.011 -.005, events since the last flip -.017 -.013, the sensor's events in 1 ms -.029 -.014.
 """
 
 FEATURES = (

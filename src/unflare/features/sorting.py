@@ -25,6 +25,7 @@ from unflare.features.pfd import VERSION
 from unflare.features.state import refuse_another, refuse_earlier
 
 PIECE = 1 << 24
+IMPLEMENTATION = "by sorting, Triton on CUDA"
 
 
 class SortedState:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from unflare.events import Array, Events, load_scene, scene_paths
-from unflare.features import PixelState, extract, sorting
+from unflare.features import IMPLEMENTATION, PixelState, extract, sorting
 from unflare.features.moments import Moments, joined, moments
 from unflare.runtime import Limit, MemoryLimit, gibibytes
 
@@ -26,6 +26,7 @@ class Computed:
     def __init__(
         self, scenes: Path, window: int, device: torch.device, memory: Callable[[], tuple[str, int, Limit]]
     ) -> None:
+        self.implementation = f"{IMPLEMENTATION if device.type == 'cpu' else sorting.IMPLEMENTATION}, float16"
         paths = scene_paths(scenes)
         self.names = tuple(path.stem for path in paths)
         self._rows: list[tuple[Tensor, Tensor]] = []

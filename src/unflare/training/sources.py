@@ -18,6 +18,7 @@ class Source(Protocol):
 
     count    events               offsets  int64 (scenes + 1,)      names  of the scenes
     mean, std  float64 (13,)      over all events
+    implementation  where they are from, for the records
     """
 
     count: int
@@ -25,6 +26,7 @@ class Source(Protocol):
     names: tuple[str, ...]
     mean: Array
     std: Array
+    implementation: str
 
     def window(self, start: int, length: int) -> tuple[Any, Any]:
         """Rows of one scene: features float32 (length, 13), flare share float32 (length,), arrays or tensors."""
