@@ -31,7 +31,7 @@ def state(shape: tuple[int, int], form: str) -> SortedState:
     device, comma, _ = form.partition(",")
     made = SortedState(shape, device)
     if comma:
-        made.rows = ordered.rows
+        made.form = ordered.write
     return made
 
 
