@@ -47,7 +47,7 @@ def line_up(pixel: Tensor, bounds: Tensor, tables: Tables) -> Line:
     flips = pixel.new_empty(total + 1)
     line = Line(pixel, entry, recent, near, begin, flips, starts(pixel, (len(tables.x) + 2) * (len(tables.y) + 2)))
     line_up_events[(-(-total // BLOCK),)](order, bounds, line, total, BLOCK=BLOCK, num_warps=WARPS)
-    torch.cumsum(flips, 0, dtype=torch.int32, out=flips)
+    flips.cumsum_(0)
     return line
 
 
@@ -65,9 +65,7 @@ def count(line: Line, tables: Tables, before: int) -> Tensor:
 
 
 @triton.jit(do_not_specialize=["count"])
-def line_up_events(
-    order: tl.tensor, bounds: tl.tensor, events: Line, count: tl.tensor, BLOCK: tl.constexpr
-) -> None:
+def line_up_events(order: tl.tensor, bounds: tl.tensor, events: Line, count: tl.tensor, BLOCK: tl.constexpr) -> None:
     """Everything of `events` but what the sort has given; of flips, whether the entry before each is one."""
     line = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     there = line < count
@@ -111,18 +109,22 @@ def count_around(  # noqa: PLR0913
         number = part * TOGETHER + tl.arange(0, TOGETHER)
         number += number // 4  # of nine, and the fifth is the pixel itself
         step = (number // 3 - 1) * stride + number % 3 - 1
+        # Events first: so a lane has all neighbors of an event, and the lanes of a warp read at the same one.
         flips, about = _of_neighbors(
-            events, pixel[None, :] + step[:, None], inside[None, :], (entry[None, :], recent[None, :], near[None, :])
+            events, pixel[:, None] + step[None, :], inside[:, None], (entry[:, None], recent[:, None], near[:, None])
         )
-        Ma += tl.sum(flips, 0)
-        small += tl.sum(about, 0)
+        Ma += tl.sum(flips, 1)
+        small += tl.sum(about, 1)
 
     begin = tl.load(events.begin + line, mask=inside, other=0)
     Mf = tl.load(events.flips + line + 1, mask=inside, other=0) - tl.load(events.flips + begin, mask=inside, other=0)
     last = tl.load(events.entry + line - 1, mask=inside & (begin < line), other=-2) >> 1
-    # Interleaved, the two of an event lie as in memory: one store of 16 bytes.
-    place = 2 * (tl.interleave(entry, entry) // 2 - before) + tl.arange(0, 2 * BLOCK) % 2
-    tl.store(found + place, tl.interleave(pair(Mf, Ma), pair(last + 1, small)), mask=tl.interleave(inside, inside))
+    row = 2 * ((entry >> 1) - before)
+    tl.store(
+        found + row[:, None] + tl.arange(0, 2)[None, :],
+        tl.join(pair(Mf, Ma), pair(last + 1, small)),  # 16 bytes at once
+        mask=inside[:, None],
+    )
 
 
 @triton.jit

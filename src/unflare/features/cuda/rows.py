@@ -13,9 +13,7 @@ _COLUMNS = tl.constexpr(COLUMNS)
 _ROOM = tl.constexpr(16)  # columns of a row before it is stored, a power of two
 
 
-def write(  # noqa: PLR0913
-    columns: Columns, bounds: Tensor, of_cells: Tensor, of_pixels: Tensor, tables: Tables, out: Tensor
-) -> None:
+def write(columns: Columns, bounds: Tensor, of_cells: Tensor, of_pixels: Tensor, tables: Tables, out: Tensor) -> None:
     """Into `out` (m, 13) float32, from `bounds` of `stream.enter` and the m last events' `count` of the two modules."""
     before, most = len(columns.t) - len(out), len(tables.logs) - 1
     window, areas = len(tables.ages) - 1, cells((len(tables.y), len(tables.x)))
