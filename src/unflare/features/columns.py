@@ -52,9 +52,9 @@ def look(new: Columns, t: Tensor, shape: tuple[int, int], window: int) -> Look:
 
 
 def on_device(events: Events | Columns, part: slice, device: torch.device) -> Columns:
-    """A part of the events; those of the host go through memory that the device reads directly."""
+    """A part of the events, contiguous; those of the host go through memory that the device reads directly."""
     if isinstance(events, Columns):
-        return Columns(*(column[part] for column in events))
+        return Columns(*(column[part].contiguous() for column in events))
     arrays = (events.t[part], events.x[part].view(np.int16), events.y[part].view(np.int16), events.p[part])
     return Columns(*(_moved(array, device) for array in arrays))
 

@@ -5,7 +5,7 @@ chunk is computed with them in front. A chunk costs as much as it has events, an
 small ones are the business of `pfd`.
 
 A call works on pieces of 2^24 events, so what it needs on the device besides the result, 52 bytes an event, does not
-grow with it: about 100 bytes for each event of a piece and of the 2 W before it; more in the plain form.
+grow with it: about 70 bytes for each event of a piece and of the 2 W before it; more in the plain form.
 """
 
 import json
@@ -103,12 +103,15 @@ def _extract(events: Events | Columns, state: SortedState, window: int) -> Tenso
     out = torch.empty(len(events.t), COLUMNS, device=state.device)
     for first in range(0, len(out), PIECE):
         piece = slice(first, first + PIECE)
-        new = on_device(events, piece, state.device)
-        joined = Columns(*map(torch.cat, zip(tail, new, strict=True)))
+        joined = _behind(tail, on_device(events, piece, state.device))
         seen = state.form(joined, values, out[piece], partial(_accept, events, state.shape, previous))
         tail, previous = Columns(*(column[seen.kept :].clone() for column in joined)), seen.end
     state.window, state.tables, state.tail, state.previous = window, values, tail, previous
     return out
+
+
+def _behind(tail: Columns, new: Columns) -> Columns:
+    return Columns(*map(torch.cat, zip(tail, new, strict=True))) if len(tail.t) else new
 
 
 def _accept(events: Events | Columns, shape: tuple[int, int], previous: int, seen: Look) -> None:

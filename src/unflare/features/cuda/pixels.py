@@ -15,7 +15,7 @@ from unflare.features.cuda.search import first, pair, starts
 from unflare.features.ordered import Tables
 
 BLOCK, WARPS = 128, 4  # events of a program
-TOGETHER = 4  # neighbors that are searched at once: a load waits long for memory, many wait no longer
+TOGETHER = 8  # neighbors that are searched at once: a load waits long for memory, many wait no longer
 
 
 class Line(NamedTuple):
@@ -137,11 +137,10 @@ def _of_neighbors(events: Line, pixel: tl.tensor, inside: tl.tensor, event: tl.t
     start = tl.load(events.starts + pixel, mask=inside, other=0)
     high = first(events.entry, start, tl.load(events.starts + pixel + 1, mask=inside, other=0), entry)
     latest = tl.load(events.entry + high - 1, mask=high > start, other=-1)
-    active = latest >= recent
-    # The window of the latest began earlier than that of the event: few are left to search.
-    begin = tl.load(events.begin + high - 1, mask=active, other=0)
-    low = first(events.entry, begin, tl.where(active, high - 1, begin), recent)
+    # The window of the latest began earlier than that of the event: few are left to search. Where it is over, none are.
+    begin = tl.load(events.begin + high - 1, mask=latest >= recent, other=high)
+    low = first(events.entry, begin, tl.maximum(high - 1, begin), recent)
+    active, close = low < high, latest >= near
     flips = tl.load(events.flips + high, mask=active, other=0) - tl.load(events.flips + low, mask=active, other=0)
-    close = active & (latest >= near)
     ally = close & (((latest ^ entry) & 1) == 0)
     return flips, active.to(tl.int32) + 16 * close.to(tl.int32) + 256 * ally.to(tl.int32)

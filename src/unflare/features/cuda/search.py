@@ -15,13 +15,13 @@ def starts(keys: Tensor, count: int) -> Tensor:
 @triton.jit
 def first(values: tl.tensor, low: tl.tensor, high: tl.tensor, bound: tl.tensor) -> tl.tensor:
     """The first place in [low, high) whose value is `bound` or more, else `high`; the values there ascend."""
-    left = tl.max(high - low)
+    # All lanes take the same steps. Beyond its end a lane reads its last value, which then does not count: loads without
+    # a mask are made together, where the others wait for each other.
+    left, last = tl.max(high - low), tl.maximum(high, 1) - 1
     while left > 0:
-        middle = low + ((high - low) >> 1)
-        searching = low < high
-        below = searching & (tl.load(values + middle, mask=searching, other=0) < bound)
-        high = tl.where(below, high, tl.where(searching, middle, high))
-        low = tl.where(below, middle + 1, low)
+        step = (left + 1) >> 1
+        value = tl.load(values + tl.minimum(low + (step - 1), last))
+        low = tl.where((value < bound) & (low + step <= high), low + step, low)
         left >>= 1
     return low
 
