@@ -15,8 +15,8 @@ def starts(keys: Tensor, count: int) -> Tensor:
 @triton.jit
 def first(values: tl.tensor, low: tl.tensor, high: tl.tensor, bound: tl.tensor) -> tl.tensor:
     """The first place in [low, high) whose value is `bound` or more, else `high`; the values there ascend."""
-    # All lanes take the same steps. Beyond its end a lane reads its last value, which then does not count: loads without
-    # a mask are made together, where the others wait for each other.
+    # All lanes take the same steps. Beyond its end a lane reads its last value, which then does not count: without
+    # masks the loads are made together, with them they wait for each other.
     left, last = tl.max(high - low), tl.maximum(high, 1) - 1
     while left > 0:
         step = (left + 1) >> 1
