@@ -254,6 +254,15 @@ def test_columns_of_other_types_are_refused(wrong: dict[str, torch.dtype], sente
         extract(columns._replace(y=columns.y[:0]), it, WINDOW)
 
 
+@on_every_form
+def test_columns_may_be_parts_of_others(form: str) -> None:
+    events = stream("random", (260, 346))
+    it = state(events.shape, form)
+    apart = Columns(*(torch.stack([column, column + 1], 1)[:, 0] for column in there(events, it)))
+    found = torch.cat([extract(Columns(*(c[i : i + 301] for c in apart)), it, WINDOW) for i in (0, 301, 602)])
+    same(found, on_cpu(events, PixelState(events.shape), WINDOW))
+
+
 @gpu
 def test_columns_of_another_device_are_refused() -> None:
     with pytest.raises(ValueError, match=r"t must be .* on cuda:0, found .* on cpu"):
