@@ -31,7 +31,7 @@ def state(shape: tuple[int, int], form: str) -> SortedState:
     device, comma, _ = form.partition(",")
     made = SortedState(shape, device)
     if comma:
-        made.rows = ordered.rows
+        made.form = ordered.write
     return made
 
 
@@ -252,6 +252,15 @@ def test_columns_of_other_types_are_refused(wrong: dict[str, torch.dtype], sente
         extract(changed, it, WINDOW)
     with pytest.raises(ValueError, match=r"y must be .* found torch.int16 \(0,\)"):
         extract(columns._replace(y=columns.y[:0]), it, WINDOW)
+
+
+@on_every_form
+def test_columns_may_be_parts_of_others(form: str) -> None:
+    events = stream("random", (260, 346))
+    it = state(events.shape, form)
+    apart = Columns(*(torch.stack([column, column + 1], 1)[:, 0] for column in there(events, it)))
+    found = torch.cat([extract(Columns(*(c[i : i + 301] for c in apart)), it, WINDOW) for i in (0, 301, 602)])
+    same(found, on_cpu(events, PixelState(events.shape), WINDOW))
 
 
 @gpu

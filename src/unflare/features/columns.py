@@ -1,5 +1,6 @@
 """Events on a device: their columns, their way there and back, and the one look that says whether they are sound."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -21,27 +22,39 @@ class Columns(NamedTuple):
 DTYPES = (torch.int64, torch.int16, torch.int16, torch.uint8)  # of `Columns`
 
 
+class Look(NamedTuple):
+    """What the host must know of new events, with their past in front: us, and whether they are in range and order.
+
+    `kept` is where the last 2 W begin, as a place among all of them.
+    """
+
+    begin: int
+    end: int
+    sound: bool
+    kept: int
+
+
+Accept = Callable[[Look], None]  # raises for what cannot be computed
+
+
 def wide(column: Tensor) -> Tensor:
     """x or y of `Columns` as int32."""
     return column.int() & 0xFFFF
 
 
-def look(new: Columns, t: Tensor, shape: tuple[int, int], window: int) -> tuple[int, int, bool, int]:
-    """First and last time of new events, whether all are in range and order, and where in `t` their last 2 W begin.
-
-    All that the host must know, in one go: each look waits for the device.
-    """
+def look(new: Columns, t: Tensor, shape: tuple[int, int], window: int) -> Look:
+    """At new events; `t` has their past in front. In one go: each look waits for the device."""
     back = (new.t[1:] < new.t[:-1]).any()
     found = [new.t[0], new.t[-1], back, wide(new.x).max(), wide(new.y).max(), new.p.max()]
     keep = torch.searchsorted(t, new.t[-1:] - 2 * window)[0]
     begin, end, unsorted, x, y, p, kept = torch.stack([value.long() for value in (*found, keep)]).tolist()
-    return begin, end, not unsorted and x < shape[1] and y < shape[0] and p <= 1, kept
+    return Look(begin, end, not unsorted and x < shape[1] and y < shape[0] and p <= 1, kept)
 
 
 def on_device(events: Events | Columns, part: slice, device: torch.device) -> Columns:
-    """A part of the events; those of the host go through memory that the device reads directly."""
+    """A part of the events, contiguous; those of the host go through memory that the device reads directly."""
     if isinstance(events, Columns):
-        return Columns(*(column[part] for column in events))
+        return Columns(*(column[part].contiguous() for column in events))
     arrays = (events.t[part], events.x[part].view(np.int16), events.y[part].view(np.int16), events.p[part])
     return Columns(*(_moved(array, device) for array in arrays))
 

@@ -1,4 +1,4 @@
-"""Which form of the last step runs on a device. One place decides; none stands in for another."""
+"""Which form runs on a device. One place decides; none stands in for another."""
 
 from collections.abc import Callable
 
@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from unflare.features import ordered
-from unflare.features.ordered import Cells, Order, Stream, Tables
+from unflare.features.columns import Accept, Columns, Look
+from unflare.features.ordered import Tables
 
-Rows = Callable[[Stream, Order, Cells, Tables, Tensor], None]
+Form = Callable[[Columns, Tables, Tensor, Accept], Look]
 
 
 def place(device: str | torch.device) -> torch.device:
@@ -26,12 +27,12 @@ def place(device: str | torch.device) -> torch.device:
     return torch.device("cuda", torch.cuda.current_device() if found.index is None else found.index)
 
 
-def rows_for(device: torch.device) -> Rows:
-    """Signature and results are those of `ordered.rows`. Raises ImportError on CUDA without Triton."""
+def form_for(device: torch.device) -> Form:
+    """Signature and results are those of `ordered.write`. Raises ImportError on CUDA without Triton."""
     if device.type == "cpu":
-        return ordered.rows
+        return ordered.write
     try:
         from unflare.features import cuda
     except ModuleNotFoundError as error:
         raise ImportError(f"CUDA: the features need Triton, which comes with torch for CUDA ({error})") from error
-    return cuda.rows
+    return cuda.write

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from unflare.features.columns import Columns, wide
+from unflare.features.columns import Accept, Columns, Look, look, wide
 from unflare.features.kernel import CELL, cells, logarithms
 
 
@@ -81,6 +81,19 @@ def tables(shape: tuple[int, int], window: int, device: torch.device) -> Tables:
     ages = (logs[1 : window + 2].double() * (1 / float(logs[window + 1]))).float()
     y, x = ((2 * torch.arange(size) - (size - 1)).double() * (1 / max(size - 1, 1)) for size in shape)
     return Tables(*(values.to(device) for values in (x.float(), y.float(), ages, logs)))
+
+
+def write(columns: Columns, tables: Tables, out: Tensor, accept: Accept) -> Look:
+    """Features of the last events, as many as `out` (m, 13) float32 has rows; those before them are their past.
+
+    The past is in time order and on the sensor. `accept` raises unless the others are, before any row is written.
+    """
+    before, shape, window = len(columns.t) - len(out), (len(tables.y), len(tables.x)), len(tables.ages) - 1
+    seen = look(Columns(*(column[before:] for column in columns)), columns.t, shape, window)
+    accept(seen)
+    joint = stream(columns, shape, window)
+    rows(joint, by_pixel(joint), by_cell(joint), tables, out)
+    return seen
 
 
 def stream(columns: Columns, shape: tuple[int, int], window: int) -> Stream:

@@ -5,10 +5,11 @@ chunk is computed with them in front. A chunk costs as much as it has events, an
 small ones are the business of `pfd`.
 
 A call works on pieces of 2^24 events, so what it needs on the device besides the result, 52 bytes an event, does not
-grow with it: about 100 bytes for each event of a piece and of the 2 W before it; more in the plain form.
+grow with it: about 70 bytes for each event of a piece and of the 2 W before it; more in the plain form.
 """
 
 import json
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,10 +18,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from unflare.events import Events, aside, empty
-from unflare.features.columns import Columns, look, on_device, on_host, refuse_foreign
-from unflare.features.dispatch import place, rows_for
+from unflare.features.columns import Columns, Look, on_device, on_host, refuse_foreign
+from unflare.features.dispatch import form_for, place
 from unflare.features.kernel import COLUMNS, NEVER
-from unflare.features.ordered import Tables, by_cell, by_pixel, stream, tables
+from unflare.features.ordered import Tables, tables
 from unflare.features.pfd import VERSION
 from unflare.features.state import refuse_another, refuse_earlier
 
@@ -38,7 +39,7 @@ class SortedState:
         if (shape[0] + 2) * (shape[1] + 2) >= 1 << 31:
             raise ValueError(f"features: expected a sensor of fewer than 2^31 pixels, found {shape}")
         self.shape, self.device = shape, place(device)
-        self.rows = rows_for(self.device)
+        self.form = form_for(self.device)
         self.window: int | None = None  # us; fixed by the first chunk
         self.tail = on_device(empty(shape), slice(None), self.device)  # the events of the last 2 W
         self.previous = NEVER  # time of the last event, us
@@ -102,18 +103,23 @@ def _extract(events: Events | Columns, state: SortedState, window: int) -> Tenso
     out = torch.empty(len(events.t), COLUMNS, device=state.device)
     for first in range(0, len(out), PIECE):
         piece = slice(first, first + PIECE)
-        new = on_device(events, piece, state.device)
-        joined = Columns(*map(torch.cat, zip(tail, new, strict=True)))
-        begin, end, sound, keep = look(new, joined.t, state.shape, window)
-        if not sound or begin < max(previous, 0):
-            host = events if isinstance(events, Events) else on_host(events, state.shape)
-            host.checked()
-            refuse_earlier(begin, previous)
-        joint = stream(joined, state.shape, window)
-        state.rows(joint, by_pixel(joint), by_cell(joint), values, out[piece])
-        tail, previous = Columns(*(column[keep:].clone() for column in joined)), end
+        joined = _behind(tail, on_device(events, piece, state.device))
+        seen = state.form(joined, values, out[piece], partial(_accept, events, state.shape, previous))
+        tail, previous = Columns(*(column[seen.kept :].clone() for column in joined)), seen.end
     state.window, state.tables, state.tail, state.previous = window, values, tail, previous
     return out
+
+
+def _behind(tail: Columns, new: Columns) -> Columns:
+    return Columns(*map(torch.cat, zip(tail, new, strict=True))) if len(tail.t) else new
+
+
+def _accept(events: Events | Columns, shape: tuple[int, int], previous: int, seen: Look) -> None:
+    """Raises ValueError where the events of a piece are not sound, or earlier than the one before them."""
+    if not seen.sound or seen.begin < max(previous, 0):
+        host = events if isinstance(events, Events) else on_host(events, shape)
+        host.checked()
+        refuse_earlier(seen.begin, previous)
 
 
 def _read(path: Path) -> tuple[str, dict[str, Tensor]]:
