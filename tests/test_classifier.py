@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from unflare.network import Classifier
+from unflare.network import Classifier, load_state, save_state
 from unflare.params import Network
 
 SHAPE = Network(d_model=128, d_state=40, d_conv=4, expand=1, layers=4)
@@ -66,6 +66,41 @@ def test_a_recording_in_pieces_gives_the_logits_of_the_whole(cut: int) -> None:
             logits, state = network(piece, state)
             pieces.append(logits)
     torch.testing.assert_close(torch.cat(pieces, 1).sigmoid(), whole.sigmoid(), rtol=0, atol=1e-5)
+
+
+def test_a_saved_state_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    network, features = classifier(SMALL), torch.randn(1, 300, 13)
+    with torch.no_grad():
+        whole, _ = network(features)
+        _, state = network(features[:, :130])
+        save_state(tmp_path / "there" / "state", state, SMALL)
+        rest, _ = network(features[:, 130:], load_state(tmp_path / "there" / "state", SMALL))
+    torch.testing.assert_close(rest, whole[:, 130:], rtol=0, atol=1e-5)
+    again, _ = network(features[:, 130:], state)
+    assert torch.equal(again, rest)
+    written = (tmp_path / "there" / "state").read_bytes()
+    save_state(tmp_path / "again", load_state(tmp_path / "there" / "state", SMALL), SMALL)
+    assert (tmp_path / "again").read_bytes() == written
+
+
+def test_a_file_that_is_no_state_of_the_network_is_refused(tmp_path: Path) -> None:
+    path, network = tmp_path / "state", classifier(SMALL)
+    with pytest.raises(FileNotFoundError, match="state: no such state of a network"):
+        load_state(path, SMALL)
+    _, state = network(torch.randn(1, 5, 13))
+    save_state(path, state, SMALL)
+    with pytest.raises(ValueError, match=r"state: expected the state of a network .*'d_model': 128.*, found one of"):
+        load_state(path, SHAPE)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-3])
+    with pytest.raises(ValueError, match="state: not a whole safetensors file"):
+        load_state(path, SMALL)
+    save_state(path, state[:1], SMALL)
+    with pytest.raises(ValueError, match="state: expected tail and h of layer 1"):
+        load_state(path, SMALL)
+    network.save(tmp_path, {})
+    with pytest.raises(ValueError, match="expected the state of a network, found a safetensors file without its facts"):
+        load_state(tmp_path / "model.safetensors", SMALL)
 
 
 def test_logits_are_causal() -> None:

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unflare.network.convolution import causal_conv
-from unflare.network.dispatch import Scan, implementation, scan_for, with_state
+from unflare.network.dispatch import form_for, implementation
 from unflare.network.kernels import exp2
-from unflare.network.scan import selective_scan
+from unflare.network.scan import mix, selective_scan
 
 CPU = torch.device("cpu")
 
@@ -32,7 +34,9 @@ def inputs(*, sequences: int = 2, steps: int = 100, channels: int = 72, states: 
     return [u, delta, A, normal(sequences, steps, states), normal(sequences, steps, states), D, h0]
 
 
-def with_gradients(scan: Scan, values: list[Tensor], dtype: torch.dtype, through_state: float = 1.0) -> list[Tensor]:
+def with_gradients(
+    scan: Callable[..., tuple[Tensor, Tensor]], values: list[Tensor], dtype: torch.dtype, through_state: float = 1.0
+) -> list[Tensor]:
     """Outputs, final state, and gradients of all inputs of a fixed weighting of both; the state's times a factor."""
     leaves = [value.to(dtype, copy=True).requires_grad_() for value in values]
     y, h = scan(*leaves)
@@ -98,13 +102,15 @@ def test_without_gradients_the_outputs_are_the_same_bits() -> None:
         assert torch.equal(found, expected)
 
 
-def test_leading_steps_stand_for_an_initial_state() -> None:
+def test_a_mixer_is_the_scan_between_its_softplus_and_its_gate() -> None:
     u, delta, A, B, C, D, h0 = inputs()
-    y, h = selective_scan(u, delta, A, B, C, D, h0)
-    u, delta, B, C = with_state(u, delta, B, C, h0)
-    longer, last = selective_scan(u, delta, A, B, C, D, torch.zeros_like(h0))
-    torch.testing.assert_close(longer[:, A.shape[1] :], y, rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(last, h, rtol=1e-6, atol=1e-6)
+    step, z = delta.expm1().log(), torch.randn(u.shape, generator=torch.Generator().manual_seed(3))
+    y, h = mix(u, step, A, B, C, D, z, h0)
+    plain, last = reference.selective_scan(*(value.double() for value in (u, delta, A, B, C, D, h0)))
+    assert relative(y, plain * functional.silu(z.double())) < 2e-6
+    assert relative(h, last) < 2e-6
+    for found, expected in zip(mix(u, step, A, B, C, D, z, None), mix(u, step, A, B, C, D, z, 0 * h0), strict=True):
+        assert torch.equal(found, expected)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 50])
@@ -131,9 +137,9 @@ def test_convolution_and_its_gradients_are_those_of_torch(steps: int) -> None:
 def test_kernels_give_the_same_bits_compiled_and_from_the_cache(tmp_path: Path) -> None:
     """Else a first training would differ from every later one, and from itself where it was killed and went on."""
     code = (
-        "import hashlib, torch; from test_scan import CPU, inputs, scan_for\n"
+        "import hashlib, torch; from test_scan import inputs, selective_scan\n"
         "values = [value.requires_grad_() for value in inputs(steps=100, channels=128, states=40)]\n"
-        "y, h = scan_for(CPU)(*values); (y.square().sum() + h.sum()).backward()\n"
+        "y, h = selective_scan(*values); (y.square().sum() + h.sum()).backward()\n"
         "print(hashlib.sha256(b''.join(x.grad.numpy().tobytes() for x in values)).hexdigest())\n"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parent)}
@@ -146,26 +152,10 @@ def test_kernels_give_the_same_bits_compiled_and_from_the_cache(tmp_path: Path) 
 def test_a_device_without_a_scan_is_refused_by_name() -> None:
     assert "numba" in implementation(CPU)
     with pytest.raises(ValueError, match=r"runs on cpu and cuda, found meta"):
-        scan_for(torch.device("meta"))
+        form_for(torch.device("meta"))
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="about machines without CUDA")
-def test_without_mamba_ssm_cuda_says_what_to_install() -> None:
-    with pytest.raises(ImportError, match="make setup-gpu"):
-        implementation(torch.device("cuda"))
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_cuda_scan_and_its_gradients_are_those_of_the_recurrence() -> None:
-    values = [value.cuda() for value in inputs(steps=300, channels=128, states=40)]
-    found = with_gradients(scan_for(torch.device("cuda")), values, torch.float32, through_state=0.0)
-    exact = with_gradients(reference.selective_scan, values, torch.float64, through_state=0.0)
-    assert max(relative(f, e) for f, e in zip(found, exact, strict=True)) < 1e-5
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_the_cuda_scan_gives_its_final_state_without_gradient() -> None:
-    values = [value.cuda().requires_grad_() for value in inputs(steps=20, channels=128, states=40)]
-    assert not scan_for(torch.device("cuda"))(*values)[1].requires_grad
+@pytest.mark.skipif(find_spec("triton") is not None, reason="about machines without Triton")
+def test_cuda_without_triton_is_refused_in_a_sentence() -> None:
+    with pytest.raises(ImportError, match="CUDA: the scan needs Triton, which comes with torch for CUDA"):
+        form_for(torch.device("cuda"))

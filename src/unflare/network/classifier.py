@@ -1,24 +1,21 @@
 """EventDenoisingMamba: thirteen features of each event in, the logit of its being flare out."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 
 from unflare.network.dispatch import implementation
+from unflare.network.files import read, replace
 from unflare.network.kernels import Array
 from unflare.network.mamba import Mamba
-from unflare.network.mamba import State as LayerState
+from unflare.network.state import State
 from unflare.params import Network
-
-State = list[LayerState]  # one a layer
 
 WEIGHTS, FACTS = "model.safetensors", "model.json"
 
@@ -73,8 +70,8 @@ class Classifier(nn.Module):
         text = json.dumps(facts | own, indent=2, sort_keys=True)
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / FACTS, text.encode() + b"\n")
-        _replace(folder / WEIGHTS, save(tensors, {"facts": text}))
+        replace(folder / FACTS, text.encode() + b"\n")
+        replace(folder / WEIGHTS, save(tensors, {"facts": text}))
         return folder / WEIGHTS
 
     @classmethod
@@ -86,7 +83,7 @@ class Classifier(nn.Module):
         path = path / WEIGHTS if path.is_dir() else path
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such model; `dvc repro train` makes one")
-        facts, tensors = _read(path)
+        facts, tensors = read(path, "facts", "a network of unflare")
         try:
             network = cls(Network.model_validate(facts["network"]), tensors["mean"], tensors["std"])
             network.load_state_dict(tensors)
@@ -98,24 +95,3 @@ class Classifier(nn.Module):
 
 def _rms_norm(x: Tensor) -> Tensor:
     return functional.rms_norm(x, x.shape[-1:], eps=1e-5)
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get("facts")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    except SafetensorError as error:
-        raise ValueError(f"{path}: not a whole safetensors file: {error}") from error
-    if text is None:
-        raise ValueError(f"{path}: expected a network of unflare, found a safetensors file without its facts")
-    return json.loads(text), tensors
-
-
-def _replace(path: Path, content: bytes) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_bytes(content)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -12,15 +12,28 @@ from numba import njit
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from unflare.network.blocks import over_blocks
 from unflare.network.kernels import BLOCK, Array
 
 
+def convolve(x: Tensor, conv: nn.Conv1d, tail: Tensor) -> tuple[Tensor, Tensor]:
+    """silu of `causal_conv`, and the new tail."""
+    y, after = causal_conv(x, conv, tail)
+    return functional.silu(y), after
+
+
+def tail_after(x: Tensor, tail: Tensor) -> Tensor:
+    """The last inputs of a sequence (b, l, d) that had the tail (b, K - 1, d) before it; a copy that holds no more."""
+    taps = tail.shape[1]
+    return torch.cat([tail, x[:, -taps:]], dim=1)[:, -taps:].clone() if taps else tail
+
+
 def causal_conv(x: Tensor, conv: nn.Conv1d, tail: Tensor) -> tuple[Tensor, Tensor]:
     """y_bld and the new tail; `conv` has the weights, `tail` (b, K - 1, d) is the inputs before the first of x."""
     padded = torch.cat([tail, x], dim=1)
-    after = padded[:, x.shape[1] :]
+    after = tail_after(x, tail)
     if x.device.type == "cpu":
         apply: Callable[..., Tensor] = _Convolution.apply
         y = apply(padded, conv.weight.squeeze(1), conv.bias)

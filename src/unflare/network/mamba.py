@@ -8,10 +8,8 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from unflare.network.convolution import causal_conv
-from unflare.network.dispatch import scan_for
+from unflare.network.dispatch import form_for
 
 State = tuple[Tensor, Tensor]  # last d_conv - 1 inputs of the convolution (b, d_conv - 1, d); h of the scan (b, d, n)
 
@@ -42,14 +40,13 @@ class Mamba(nn.Module):
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Outputs and the state after the last step; without a state the sequence begins here."""
-        tail, h = self.start(len(x)) if state is None else state
+        form = form_for(x.device)
         u, z = self.in_proj(x).chunk(2, dim=-1)
-        u, tail = causal_conv(u, self.conv1d, tail)
-        u = functional.silu(u)
+        tail, h = (self.start(len(x))[0].to(u.dtype), None) if state is None else state
+        u, tail = form.convolve(u, self.conv1d, tail)
         step, B, C = self.x_proj(u).split(self.split, dim=-1)
-        delta = functional.softplus(self.dt_proj(step))
-        y, h = scan_for(x.device)(u, delta, -self.A_log.exp(), B, C, self.D, h)
-        out: Tensor = self.out_proj(y * functional.silu(z))
+        y, h = form.mix(u, self.dt_proj(step), -self.A_log.exp(), B, C, self.D, z, h)
+        out: Tensor = self.out_proj(y)
         return out, (tail, h)
 
     def start(self, sequences: int) -> State:

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unflare.network.classifier import Classifier
-from unflare.network.dispatch import scan_for
+from unflare.network.dispatch import form_for
 from unflare.network.mamba import Mamba
 
 LENGTH = 2048  # events of the probe
@@ -38,16 +38,16 @@ def reach(network: Classifier, seed: int, length: int = LENGTH) -> dict[str, flo
 
 def _scan_error(layer: Mamba, x: Tensor) -> float:
     """The layer's scan against h <- exp(Δ A) h + Δ B u, y = C h + D u, step by step in float64 (Gu & Dao, Eq. 2)."""
-    u = functional.silu(layer.in_proj(x).chunk(2, dim=-1)[0])
+    u, z = layer.in_proj(x).chunk(2, dim=-1)
+    u = functional.silu(u)
     step, B, C = layer.x_proj(u).split(layer.split, dim=-1)
-    delta, A = functional.softplus(layer.dt_proj(step)), -layer.A_log.exp()
-    _, state = layer.start(1)
-    y, _ = scan_for(x.device)(u, delta, A, B, C, layer.D, state)
-    h = state.double()
+    step, A, gate = layer.dt_proj(step), -layer.A_log.exp(), functional.silu(z.double())
+    y, _ = form_for(x.device).mix(u, step, A, B, C, layer.D, z, None)
+    h, delta = layer.start(1)[1].double(), functional.softplus(step.double())
     error = 0.0
     for i in range(x.shape[1]):
-        u_i, delta_i = u[:, i, :, None].double(), delta[:, i, :, None].double()
+        u_i, delta_i = u[:, i, :, None].double(), delta[:, i, :, None]
         h = (delta_i * A.double()).exp() * h + delta_i * B[:, i, None].double() * u_i
         expected = (h * C[:, i, None].double()).sum(-1) + layer.D.double() * u_i[..., 0]
-        error = max(error, float((y[:, i] - expected).abs().max()))
+        error = max(error, float((y[:, i] - expected * gate[:, i]).abs().max()))
     return error

@@ -7,9 +7,24 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from unflare.network import kernels
 from unflare.network.blocks import over_blocks
+
+NAME = "selective scan, numba, float32"
+
+
+def mix(  # noqa: PLR0913 - the paper's letters
+    u: Tensor, step: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, z: Tensor, h0: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Gated outputs y silu(z) (b, l, d) of the scan whose Δ is softplus(step), and the state after the last step.
+
+    step, z (b, l, d), all else as of `selective_scan`; without h0 the sequences begin here.
+    """
+    h0 = A.new_zeros(len(u), *A.shape) if h0 is None else h0
+    y, h1 = selective_scan(u, functional.softplus(step), A, B, C, D, h0)
+    return y * functional.silu(z), h1
 
 
 def selective_scan(  # noqa: PLR0913 - the paper's letters
