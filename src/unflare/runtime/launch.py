@@ -17,7 +17,7 @@ from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unflare.runtime import ranks
 from unflare.runtime.ending import one_sentence, refusals, sentence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 LOOK = 0.5  # seconds between two looks of a rank at its launcher
 HASTE = 10  # seconds within which a rank's end is noticed; another that does not end by itself is killed after 30
+ENDED = 128 + signal.SIGTERM  # exit code of a rank that was told to end
 
 
 def ranked(name: str, main: Callable[..., None], *arguments: Path) -> None:
@@ -75,20 +76,23 @@ def _launch(count: int) -> None:
 def _cause(failures: "Mapping[int, ProcessFailure]", count: int) -> str:
     """What ended the rank that ended first: the others fail because of it, or are made to end."""
     number, first = min(failures.items(), key=lambda item: _moment(item[1]))
-    said = first.error_file_data.get("message") if isinstance(first.error_file_data, dict) else None
+    if said := _said(first):
+        return str(said["message"])
     ended = f"was killed by {first.signal_name()}" if first.exitcode < 0 else f"ended with exit code {first.exitcode}"
-    return str(said) if said else f"rank {number} of {count} {ended}"
+    return f"rank {number} of {count} {ended}"
 
 
 def _moment(failure: "ProcessFailure") -> float:
     """When a rank failed, as it says; one that was killed says nothing, and torch knows only when it looked."""
+    if said := _said(failure):
+        return float(said["timestamp"])
+    return inf if failure.exitcode in {-signal.SIGTERM, ENDED} else failure.timestamp - HASTE
+
+
+def _said(failure: "ProcessFailure") -> dict[str, Any] | None:
+    """What the rank has written of its end, if it could."""
     data = failure.error_file_data
-    if isinstance(data, dict) and "timestamp" in data:
-        return float(data["timestamp"])
-    return failure.timestamp - HASTE if failure.exitcode not in {-signal.SIGTERM, ENDED} else inf
-
-
-ENDED = 128 + signal.SIGTERM  # exit code of a rank that was told to end
+    return data if isinstance(data, dict) and "timestamp" in data else None
 
 
 def _rank(main: Callable[..., None], *arguments: Path) -> None:

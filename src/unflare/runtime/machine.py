@@ -54,7 +54,7 @@ def loaders() -> int:
 
 
 def gpus() -> int:
-    """Processes that train together: GPUS if set, else 1. Each has a CUDA device, or all the CPU if UNFLARE_DEVICE says so.
+    """Processes that train together: GPUS if set, else 1. A CUDA device each, or the CPU if UNFLARE_DEVICE says so.
 
     Raises ValueError if it is no such number or there are fewer devices; for UNFLARE_DEVICE as `device`.
     """

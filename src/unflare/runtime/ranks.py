@@ -45,8 +45,8 @@ class Ranks:
             below = batch - batch % self.count
             fits = " or ".join(str(size) for size in (below, below + self.count) if size)
             raise ValueError(
-                f"training.batch: expected a multiple of the {self.count} processes that share it (GPUS), found {batch}; "
-                f"{fits} would do"
+                f"training.batch: expected a multiple of the {self.count} processes that share it (GPUS), found {batch}"
+                f"; {fits} would do"
             )
         return batch // self.count
 
