@@ -26,7 +26,7 @@ from unflare.training.batches import Batches
 SCRIPT = Path(__file__).with_name("together.py")
 STEPS = 24
 ENDS = 60  # seconds in which ranks end, at the very most
-CLOSE = 1e-4  # relative difference of two losses, and absolute of two weights: rounding
+CLOSE = 1e-5  # relative difference of two losses, and absolute of two weights: rounding, measured 3e-7 on a CPU
 CURVES = "reports/training/steps.csv"
 COLUMNS = ("loss", "gradient_norm", "validation_loss", "learning_rate")
 
@@ -55,11 +55,11 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return alone(folder, write_project(folder, STEPS))
 
 
-def assert_same_training(found: dict[str, Any], expected: dict[str, Any]) -> None:
+def assert_same_training(found: dict[str, Any], expected: dict[str, Any], close: float = CLOSE) -> None:
     for name in COLUMNS:
-        np.testing.assert_allclose(found["table"][name], expected["table"][name], rtol=CLOSE, err_msg=name)
+        np.testing.assert_allclose(found["table"][name], expected["table"][name], rtol=close, err_msg=name)
     for name, weight in expected["weights"].items():
-        torch.testing.assert_close(found["weights"][name], weight, rtol=0, atol=CLOSE)
+        torch.testing.assert_close(found["weights"][name], weight, rtol=0, atol=close)
 
 
 def gone(folder: Path) -> bool:
@@ -173,7 +173,7 @@ def test_two_devices_make_the_training_of_one(tmp_path: Path) -> None:
         given["env"] |= {"GPUS": count}  # type: ignore[operator]
         done = subprocess.run([sys.executable, str(SCRIPT), "train", ".", "none"], **given, timeout=300, check=False)  # type: ignore[call-overload]
         assert done.returncode == 0, done.stderr
-    assert_same_training(torch.load(two / "result.pt"), torch.load(one / "result.pt"))
+    assert_same_training(torch.load(two / "result.pt"), torch.load(one / "result.pt"), close=1e-4)
 
 
 @pytest.mark.parametrize("asked", ["0", "-1", "two", "1.5", ""])

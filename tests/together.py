@@ -42,7 +42,7 @@ def wait(folder: Path, mishap: Path) -> None:
     """Ranks that meet again and again, and leave their process ids."""
     with runtime.stage(folder / "train.json") as record, runtime.joined(torch.device("cpu"), record.clock) as ranks:
         (folder / f"{ranks.number}.pid").write_text(str(os.getpid()))
-        for step in range(1, 10_000):
+        for step in range(1, 500_000):
             ranks.mean(torch.ones(()))
             if step == STEP and ranks.number == 1:
                 MISHAPS[mishap.name](record)

@@ -54,8 +54,9 @@ class Group(Ranks):
 
 def entered(number: int, count: int, device: torch.device) -> Group:
     """The group that the launcher's environment describes, once all ranks have come."""
-    backend = "nccl" if device.type == "cuda" else "gloo"
-    distributed.init_process_group(backend, timeout=PATIENCE)
+    cuda = device.type == "cuda"
+    backend, own = ("nccl", torch.device("cuda", torch.cuda.current_device())) if cuda else ("gloo", None)
+    distributed.init_process_group(backend, timeout=PATIENCE, device_id=own)
     return Group(number, count, f"{count} processes, {backend}", device)
 
 

@@ -63,6 +63,7 @@ def _launch(count: int) -> None:
             rdzv_endpoint="localhost:0",
             local_addr="localhost",
             max_restarts=0,
+            virtual_local_rank=device().type == "cuda",  # a rank sees its own device alone, in every thread of it
             signals_to_handle="SIGTERM,SIGINT",  # a hangup stays what nohup makes of it
         )
         try:
@@ -100,10 +101,6 @@ def _rank(main: Callable[..., None], *arguments: Path) -> None:
     signal.signal(signal.SIGTERM, _end)
     threading.Thread(target=_end_with_launcher, args=(os.getppid(),), name="launcher", daemon=True).start()
     try:
-        if device().type == "cuda":
-            import torch
-
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         main(*arguments)
     except BaseException as error:  # noqa: BLE001 - whatever it is, this process ends with it
         told = isinstance(error, KeyboardInterrupt)

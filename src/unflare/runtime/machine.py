@@ -33,12 +33,13 @@ def device() -> "torch.device":
 
 
 def device_name(device: "torch.device") -> str:
-    """Of a device that this process computes on: cpu, or such as "cuda:1 NVIDIA H100 80GB HBM3"."""
+    """Of what this process computes on: cpu, or such as "NVIDIA H100 80GB HBM3 (0f3b52d1)", as no other is."""
     import torch
 
     if device.type == "cpu":
         return "cpu"
-    return f"cuda:{torch.cuda.current_device()} {torch.cuda.get_device_name()}"
+    found = torch.cuda.get_device_properties(device)
+    return f"{found.name} ({str(found.uuid)[:8]})"
 
 
 def workers() -> int:
