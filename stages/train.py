@@ -31,28 +31,32 @@ REQUIREMENTS = ("torch", "numpy", "numba", "safetensors", "pydantic", "pyyaml")
 def main(scenes: Path, features: Path, models: Path, report: Path, record_path: Path, checkpoints: Path) -> None:
     with runtime.stage(record_path, computes=True) as record, ExitStack() as stack:
         p, loaders = params.load(), runtime.loaders()
-        with record.clock("reading"):
-            sources = opened(scenes, features, p.features, record.device, record.network_memory, loaders)
-        record.memory.mark("data")
-        with record.clock("model"):
-            torch.manual_seed(p.seed)
-            network = Classifier(p.network, sources["train"].mean, sources["train"].std).to(record.device)
-            trainer = Trainer(network, p.training)
-        with record.clock("checkpoint"):
-            checkpoint = Checkpoint(checkpoints, identity(p, sources, network))
-            session = Session(trainer, checkpoint, record.clock)
-        with record.clock("tracking"):
-            run = stack.enter_context(
-                tracking.run("train", resume=session.run, step=trainer.done if session.run else None)
-            )
-            run.params(p.model_dump(mode="json"))
-            run.datasets("training")
-            run.reproducible(record.device.type)
-        session.run = run.id
-        record.memory.mark("model")
-        with record.clock("forecast"):
-            guard = forecast(network, p.training, record.network_memory, loaders)
-        fit(session, sources, p, loaders, record, run)
+        with runtime.joined(record.device, record.clock) as ranks:
+            ranks.part(p.training.batch)
+            record.facts["ranks"] = ranks.listed(runtime.device_name(record.device))
+            with record.clock("reading"):
+                sources = opened(scenes, features, p.features, record.device, record.network_memory, loaders)
+            record.memory.mark("data")
+            with record.clock("model"):
+                torch.manual_seed(p.seed)
+                network = Classifier(p.network, sources["train"].mean, sources["train"].std).to(record.device)
+                trainer = Trainer(network, p.training, ranks)
+            with record.clock("checkpoint"):
+                checkpoint = Checkpoint(checkpoints, identity(p, sources, network))
+                session = Session(trainer, checkpoint, record.clock)
+            with record.clock("tracking"):
+                step = trainer.done if session.run else None
+                run = stack.enter_context(tracking.run("train", session.run, step=step, active=ranks.first))
+                run.params(p.model_dump(mode="json"))
+                run.datasets("training")
+                run.reproducible(record.device.type, ranks.count)
+            session.run = run.id
+            record.memory.mark("model")
+            with record.clock("forecast"):
+                guard = forecast(network, p.training, record.network_memory, loaders, ranks.count)
+            fit(session, sources, p, loaders, record, run)
+        if not ranks.first:
+            return
         network, history = session.trainer.take_best(), session.history
         summary = history.summary(p.training.batch * p.training.window) | {"loaders": loaders}
         summary |= {"overhead": overhead(history, record.clock, record.memory), "interruptions": session.interruptions}
@@ -60,7 +64,8 @@ def main(scenes: Path, features: Path, models: Path, report: Path, record_path: 
 
         record.memory.mark("scaling", p.training.steps)
         with record.clock("scaling"):
-            summary |= {"scaling": scaling(network, sources["train"], p.training, p.seed, guard.largest_batch)}
+            found = scaling(network, sources["train"], p.training, p.seed, guard.largest_batch, ranks.count)
+            summary |= {"scaling": found}
         record.memory.mark("threshold", p.training.steps)
         facts = {"features": list(FEATURES), "definition": VERSION, "window": p.features.window}
         with record.clock("threshold"):
@@ -89,7 +94,7 @@ def fit(
     """The steps that are left, each told to the run."""
     done = session.trainer.done
     record.implementations = {"scan": session.trainer.network.scan, "device": str(record.device)}
-    record.implementations |= {"features": sources["train"].implementation}
+    record.implementations |= {"features": sources["train"].implementation, "ranks": session.trainer.ranks.engine}
     if session.interruptions:
         print(f"training goes on after step {done:,} ({session.interruptions[-1]['reason']})")
     rows = session.rows(sources["train"], sources["validation"], p.seed, loaders, record.memory)
@@ -120,4 +125,4 @@ def publish(run: tracking.Run, models: Path, report: Path, summary: Mapping[str,
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    runtime.ranked("train", main, *map(Path, sys.argv[1:]))

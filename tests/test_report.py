@@ -150,6 +150,17 @@ def test_every_stage_says_what_its_time_went_into(root: Path) -> None:
     assert "| `train` threshold |" in parts
 
 
+def test_ranks_that_trained_together_are_named(tmp_path: Path) -> None:
+    results = write_results(tmp_path) / "reports/stages/train.json"
+    edit(results, lambda content: content["facts"].update(ranks=["H100 (1)"]))
+    write_report(tmp_path)
+    assert "trained together" not in (tmp_path / "reports/report.en.md").read_text()
+    edit(results, lambda content: content["facts"].update(ranks=["H100 (1)", "H100 (2)"]))
+    write_report(tmp_path)
+    text = (tmp_path / "reports/report.en.md").read_text()
+    assert "2 processes trained together, each on its share of every batch (H100 (1), H100 (2))" in text
+
+
 def test_a_training_that_had_no_step_left_shows_no_measured_peak(tmp_path: Path) -> None:
     """Stopped after its last step, it went on with nothing to do: this process saw no step's memory."""
     results = write_results(tmp_path) / "reports/training/metrics.json"

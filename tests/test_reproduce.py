@@ -103,6 +103,7 @@ def test_a_clean_tree_needs_its_commit_and_dvc_repro(project: Path) -> None:
     way = way_back(project, "abc", "cpu")
     assert way.commands.splitlines() == [f"git checkout {commit}", "UNFLARE_DEVICE=cpu dvc repro"]
     assert way.patch == b""
+    assert way_back(project, "abc", "cuda", ranks=4).commands.splitlines()[-1] == "UNFLARE_DEVICE=cuda GPUS=4 dvc repro"
 
 
 def test_the_commands_of_a_changed_tree_bring_code_and_parameters_back(project: Path) -> None:

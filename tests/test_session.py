@@ -27,6 +27,7 @@ from unflare.training.footprint import kept_bytes
 ROOT = Path(__file__).parents[1]
 NETWORK = {"d_model": 16, "d_state": 4, "d_conv": 4, "expand": 1, "layers": 2}
 TRAINING = {"window": 64, "lead": 8, "batch": 2, "steps": 24, "warmup": 3, "validate_every": 6, "validation_windows": 6}
+ALONE = runtime.Ranks()
 MOMENTS = 10  # at which the training is killed
 
 
@@ -49,12 +50,14 @@ def caches_of(folder: Path, p: params.Params) -> dict[str, Cache]:
     return {split: Cache(folder / "features" / split, p.features.window) for split in ("train", "validation")}
 
 
-def session(folder: Path, p: params.Params) -> Session:
+def session(
+    folder: Path, p: params.Params, ranks: runtime.Ranks = ALONE, device: torch.device | str = "cpu"
+) -> Session:
     caches = caches_of(folder, p)
     torch.manual_seed(p.seed)
-    network = Classifier(p.network, caches["train"].mean, caches["train"].std)
+    network = Classifier(p.network, caches["train"].mean, caches["train"].std).to(device)
     checkpoint = Checkpoint(folder / "checkpoints", identity(p, caches, network))
-    return Session(Trainer(network, p.training), checkpoint, runtime.Clock())
+    return Session(Trainer(network, p.training, ranks), checkpoint, runtime.Clock())
 
 
 def train(

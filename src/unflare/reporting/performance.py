@@ -13,7 +13,7 @@ MEMORY_CHECKS = ("memory_inside_limit", "memory_as_predicted", "memory_steady", 
 
 def time(material: Material, say: Phrases) -> Iterator[Block]:
     """The training by component, what happened beside it, and the stages."""
-    yield from each(material, say, _throughput, _timing_figure, _components, _beside, _overhead, _stages)
+    yield from each(material, say, _throughput, _timing_figure, _components, _beside, _together, _overhead, _stages)
 
 
 def memory(material: Material, say: Phrases) -> Iterator[Block]:
@@ -61,6 +61,13 @@ def _beside(material: Material, say: Phrases) -> list[Block]:
     waited, read = (records.trained("seconds", name) for name in ("waiting", "reading"))
     name = "beside" if loaders else "beside_none"
     return [Text(say("time", name, loaders=loaders, worked=worked, waited=waited, read=read))]
+
+
+def _together(material: Material, say: Phrases) -> list[Block]:
+    """The ranks of the training, where there were several."""
+    records = material.records
+    devices = records.facts("train", "ranks") if records.has(stage_file("train"), "facts", "ranks") else []
+    return [Text(say("time", "ranks", count=len(devices), devices=", ".join(devices)))] if len(devices) > 1 else []
 
 
 def _overhead(material: Material, say: Phrases) -> list[Block]:

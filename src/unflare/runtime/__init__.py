@@ -1,10 +1,12 @@
 """How a stage runs on this machine; nothing here changes what it computes."""
 
 from unflare.runtime.clock import Clock
+from unflare.runtime.launch import ranked
 from unflare.runtime.limits import Limit, MemoryLimit, gibibytes
-from unflare.runtime.machine import device, facts, loaders, workers
+from unflare.runtime.machine import device, device_name, facts, loaders, workers
 from unflare.runtime.memory import Memory, MemorySample
 from unflare.runtime.pool import parallel
+from unflare.runtime.ranks import Ranks, joined
 from unflare.runtime.record import Record, stage
 
 __all__ = [
@@ -13,12 +15,16 @@ __all__ = [
     "Memory",
     "MemoryLimit",
     "MemorySample",
+    "Ranks",
     "Record",
     "device",
+    "device_name",
     "facts",
     "gibibytes",
+    "joined",
     "loaders",
     "parallel",
+    "ranked",
     "stage",
     "workers",
 ]

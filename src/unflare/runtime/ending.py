@@ -6,31 +6,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from unflare.runtime.limits import MemoryLimit
+from unflare.runtime.ranks import launched
 
 
 @contextmanager
 def one_sentence(name: str) -> Iterator[None]:
     """Bad input inside, or too little memory or disk, ends the process with exit code 2.
 
-    Its sentence goes to standard error, after `name`. UNFLARE_TRACE=1 shows where it was raised.
+    Its sentence goes to standard error, after `name`. UNFLARE_TRACE=1 shows where it was raised. In a rank it passes
+    on: the launcher says for all ranks what ended them.
     """
     try:
         yield
-    except _refusals() as error:
-        if os.environ.get("UNFLARE_TRACE"):
+    except refusals() as error:
+        if os.environ.get("UNFLARE_TRACE") or launched():
             raise
-        sys.stderr.write(f"{name}: {_sentence(error)}\n")
+        sys.stderr.write(f"{name}: {sentence(error)}\n")
         sys.exit(2)
 
 
-def _refusals() -> tuple[type[BaseException], ...]:
+def refusals() -> tuple[type[BaseException], ...]:
     """What is no fault of the program; numpy and torch raise errors of their own where memory ends."""
     torch = sys.modules.get("torch")
     exhausted = (MemoryError, torch.OutOfMemoryError) if torch else (MemoryError,)
     return (ValueError, OSError, ImportError, MemoryLimit, *exhausted)
 
 
-def _sentence(error: BaseException) -> str:
+def sentence(error: BaseException) -> str:
     """Of an error of the system, the file and what is wrong with it; of ours, what it says."""
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"

@@ -29,17 +29,20 @@ class MemoryLimit(Exception):
     """A stage would need, or took, more memory than it may; the message has both figures."""
 
 
-def host_limit() -> Limit:
+def host_limit(processes: int = 1) -> Limit:
     """UNFLARE_MEMORY_LIMIT, or what this process holds and 90 % of what the machine and its control group have free.
+
+    Of either, this process may have the part of one of so many that are alike.
 
     Raises ValueError if the variable is no size.
     """
+    part = f" / {processes}" if processes > 1 else ""
     if said := _said("UNFLARE_MEMORY_LIMIT"):
-        return said
+        return Limit(said.bytes // processes, said.source + part)
     free = psutil.virtual_memory().available
     grouped = min(group_free(), default=free)
     source = "90% of what was free" + (" in the control group" if grouped < free else "")
-    return Limit(psutil.Process().memory_info().rss + int(SHARE * min(free, grouped)), source)
+    return Limit(psutil.Process().memory_info().rss + int(SHARE * min(free, grouped) / processes), source + part)
 
 
 def device_limit(device: "torch.device") -> Limit | None:

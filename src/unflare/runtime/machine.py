@@ -32,16 +32,42 @@ def device() -> "torch.device":
     return torch.device(name)
 
 
+def device_name(device: "torch.device") -> str:
+    """Of what this process computes on: cpu, or such as "NVIDIA H100 80GB HBM3 (0f3b52d1)", as no other is."""
+    import torch
+
+    if device.type == "cpu":
+        return "cpu"
+    found = torch.cuda.get_device_properties(device)
+    return f"{found.name} ({str(found.uuid)[:8]})"
+
+
 def workers() -> int:
     """Worker processes: those of the scheduler in UNFLARE_DASK, else UNFLARE_WORKERS, else one for each core this
     process may use. Raises ValueError, or as `cluster.count` if the scheduler does not answer."""
     address = scheduler()
-    return count(address) if address else _count("UNFLARE_WORKERS", least=1) or _cores()
+    return count(address) if address else _count("UNFLARE_WORKERS", least=1) or cores()
 
 
 def loaders() -> int:
     """Processes that make batches for the training: UNFLARE_LOADERS if set, else 0, the training process itself."""
     return _count("UNFLARE_LOADERS", least=0) or 0
+
+
+def gpus() -> int:
+    """Processes that train together: GPUS if set, else 1. A CUDA device each, or the CPU if UNFLARE_DEVICE says so.
+
+    Raises ValueError if it is no such number or there are fewer devices; for UNFLARE_DEVICE as `device`.
+    """
+    asked = _count("GPUS", least=1) or 1
+    if asked == 1 or (device().type == "cpu" and os.environ.get("UNFLARE_DEVICE")):
+        return asked
+    import torch
+
+    there = torch.cuda.device_count()
+    if asked > there:
+        raise ValueError(f"GPUS: expected no more than there are CUDA devices, {there}, found {asked}")
+    return asked
 
 
 def facts() -> dict[str, str | int]:
@@ -50,7 +76,7 @@ def facts() -> dict[str, str | int]:
     accelerator = {"device": torch.cuda.get_device_name() if torch.cuda.is_available() else "none"} if torch else {}
     return {
         "processor": _processor(),
-        "cores": _cores(),
+        "cores": cores(),
         "memory_bytes": psutil.virtual_memory().total,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
@@ -59,7 +85,7 @@ def facts() -> dict[str, str | int]:
     }
 
 
-def _cores() -> int:
+def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

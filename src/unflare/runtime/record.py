@@ -1,6 +1,7 @@
 """What a stage leaves for the report: time by part, memory by phase, which implementation ran, and its facts."""
 
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from unflare.runtime import machine
+from unflare.runtime import machine, ranks
 from unflare.runtime.clock import Clock
 from unflare.runtime.ending import one_sentence
 from unflare.runtime.limits import Limit, device_limit, host_limit
@@ -29,7 +30,7 @@ class Record:
         self.name = name
         self._device = device
         self.clock = Clock(device, _start_up(name))
-        self.host, self.accelerator = host_limit(), device_limit(device) if device else None
+        self.host, self.accelerator = host_limit(ranks.count()), device_limit(device) if device else None
         self.memory = Memory(self.host)
         self.implementations: dict[str, str] = {}
         self.facts: dict[str, Any] = {}
@@ -71,6 +72,8 @@ class Record:
 def stage(path: Path, *, computes: bool = False) -> Iterator[Record]:
     """The record of the stage that `path` is named after; one that computes with a network is told its `device`.
 
+    Of the ranks of a stage only the first writes it.
+
     Bad input, and memory or disk that do not suffice, end the stage with one sentence and exit code 2;
     UNFLARE_TRACE=1 shows where it was raised.
     """
@@ -78,7 +81,8 @@ def stage(path: Path, *, computes: bool = False) -> Iterator[Record]:
         record = Record(path.stem, machine.device() if computes else None)
         with record.memory:
             yield record
-        _write(path, record.content())
+        if ranks.number() == 0:
+            _write(path, record.content())
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
@@ -92,6 +96,8 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def _start_up(name: str) -> float:
-    """Seconds since this process began, where it is the stage's own; another's past is not the stage's."""
-    own = Path(sys.argv[0]).stem == name
-    return max(0.0, time.time() - psutil.Process().create_time()) if own else 0.0
+    """Seconds since this process began, or a rank's launcher, where it is the stage's own; another's past is not."""
+    if Path(sys.argv[0]).stem != name:
+        return 0.0
+    began = psutil.Process(os.getppid() if ranks.launched() else None).create_time()
+    return max(0.0, time.time() - began)

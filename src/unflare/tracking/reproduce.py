@@ -27,7 +27,7 @@ class WayBack:
     patch: bytes
 
 
-def way_back(folder: Path, run: str, device: str) -> WayBack:
+def way_back(folder: Path, run: str, device: str, ranks: int = 1) -> WayBack:
     """For the state of the files in `folder` now."""
     commit = git(folder, "rev-parse", "HEAD").decode().strip()
     if not commit:
@@ -41,7 +41,8 @@ def way_back(folder: Path, run: str, device: str) -> WayBack:
         lines.append(f"git apply {FETCHED}")
     changes = [word for change in overrides(_committed(folder), _params(folder)) for word in ("-S", change)]
     command = ["dvc", "exp", "run", *changes] if changes else ["dvc", "repro"]
-    return WayBack("\n".join([*lines, f"UNFLARE_DEVICE={device} {shlex.join(command)}"]), patch)
+    machine = f"UNFLARE_DEVICE={device}" + (f" GPUS={ranks}" if ranks > 1 else "")
+    return WayBack("\n".join([*lines, f"{machine} {shlex.join(command)}"]), patch)
 
 
 def overrides(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

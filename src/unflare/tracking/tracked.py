@@ -85,12 +85,13 @@ class Run:
         """The description that MLflow renders at the top of the run's page."""
         self.tags({"mlflow.note.content": markdown})
 
-    def reproducible(self, device: str) -> None:
+    def reproducible(self, device: str, ranks: int = 1) -> None:
         """Says how to make this run again: the tag `reproduce`, the same in `card`, and changed code as a patch.
 
         device   cpu or cuda, what the run computes on: it is not in the parameters, yet it decides the last bits
+        ranks    processes that train together, which do so too
         """
-        way = way_back(Path(), self.id, device)
+        way = way_back(Path(), self.id, device, ranks)
         self._way = {"reproduce": way.commands}
         self.tags(self._way)
         if way.patch:

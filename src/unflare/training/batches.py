@@ -14,6 +14,8 @@ from unflare.training.sources import Source
 
 COORDINATES = 2  # the first two features: mirroring a sensor changes their sign, turning it swaps them
 
+ALL = slice(None)
+
 
 class Batch(NamedTuple):
     """Windows of events. The mask is 0 on the lead and on padding, which carry no loss."""
@@ -28,11 +30,11 @@ class Batches(Dataset[Batch]):
     """The batch of every training step, a function of the seed and the step alone.
 
     Its windows are contiguous, each from a scene drawn uniformly, so that a quiet scene counts as much as a busy one.
-    It is where the source is: on the host, or on the device.
+    `share` leaves some of them to others, of the same batch. It is where the source is: on the host, or on the device.
     """
 
-    def __init__(self, source: Source, plan: Training, seed: int) -> None:
-        self.source, self.plan, self.seed = source, plan, seed
+    def __init__(self, source: Source, plan: Training, seed: int, share: slice = ALL) -> None:
+        self.source, self.plan, self.seed, self.share = source, plan, seed, share
 
     def __len__(self) -> int:
         return self.plan.steps
@@ -45,6 +47,7 @@ class Batches(Dataset[Batch]):
             windows.append((int(rng.integers(len(self.source.offsets) - 1)), rng.random()))
             signs.append(rng.choice(np.array([-1, 1], np.float32), size=COORDINATES))
             turned.append(rng.random() < 0.5)
+        windows, signs, turned = windows[self.share], signs[self.share], turned[self.share]
         features, flare, mask = stacked(self.source, windows, self.plan)
         place = features[..., :COORDINATES] * torch.from_numpy(np.array(signs)).to(features.device)[:, None]
         turn = torch.tensor(turned, device=features.device)[:, None, None]

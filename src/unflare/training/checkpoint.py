@@ -27,10 +27,13 @@ DECIDES = ("events", "features", "network", "training", "scores.py")  # what of 
 
 
 def identity(params: Params, sources: Mapping[str, Source], network: Classifier) -> str:
-    """What a training is of: parameters, code, data by their statistics, device and scan. 64 hexadecimal digits."""
+    """What a training is of: parameters, code, data by their statistics, device and scan. 64 hexadecimal digits.
+
+    Not of how many ranks: their number changes rounding alone, and a training may go on with another.
+    """
     digest = hashlib.sha256()
     nouns = params.model_dump(mode="json", include={"seed", "features", "network", "training"})
-    digest.update(json.dumps([nouns, network.scan, str(network.mean.device), torch.__version__]).encode())
+    digest.update(json.dumps([nouns, network.scan, network.mean.device.type, torch.__version__]).encode())
     for name, source in sorted(sources.items()):
         digest.update(f"{name} {source.names}".encode())
         for column in (source.offsets, source.mean, source.std):

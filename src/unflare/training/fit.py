@@ -12,10 +12,12 @@ from torch.utils.data import DataLoader
 
 from unflare.network import Classifier
 from unflare.params import Training
-from unflare.runtime import Clock
+from unflare.runtime import Clock, Ranks
 from unflare.training.batches import Batch, Batches
 from unflare.training.sources import Source
 from unflare.training.validation import Validation, masked_loss, validate
+
+ALONE = Ranks()
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,14 @@ class Trainer:
     done    steps so far
     best    weights of lowest validation loss so far, on the CPU; None before the first validation
     lowest  that loss
+
+    With several ranks, each has a trainer and its share of every batch. The losses and the gradients are those of the
+    whole batch, so weights stay the same on all of them; the first one validates.
     """
 
-    def __init__(self, network: Classifier, plan: Training) -> None:
-        self.network, self.plan = network, plan
+    def __init__(self, network: Classifier, plan: Training, ranks: Ranks = ALONE) -> None:
+        self.network, self.plan, self.ranks = network, plan, ranks
+        self._wrapped = ranks.wrapped(network)
         self.optimizer = optimizer_of(network, plan)
         self.done = 0
         self.best: dict[str, Tensor] | None = None
@@ -69,23 +75,23 @@ class Trainer:
         source = "waiting" if loaders else "reading"
         steps = range(self.done, self.plan.steps)
         with clock("loaders"):
-            batches = fed(iter(loader(Batches(train, self.plan, seed), steps, loaders)))
+            batches = fed(iter(loader(Batches(train, self.plan, seed, self.ranks.share), steps, loaders)))
         while self.done < self.plan.steps:
             with clock(source):
                 batch = next(batches)
             with clock.queued("transfer"):
                 features, flare, mask = (tensor.to(device, non_blocking=True) for tensor in batch[:3])
             with clock.queued("forward"):
-                logits, _ = self.network(features)
+                logits, _ = self._wrapped(features)
             with clock.queued("loss"):
-                loss = masked_loss(logits, flare, mask)
+                loss = masked_loss(logits, flare, mask, self.ranks.mean(mask.sum()))
             with clock.queued("backward"):
                 self.optimizer.zero_grad(set_to_none=True)
                 loss.backward()
             with clock.queued("optimizer"):
                 rate = learning_rate(self.done, self.plan)
                 norm = self._update(rate)
-                value = loss.item()
+                value = self.ranks.mean(loss).item()
             if not math.isfinite(value):
                 raise ValueError(f"training: the loss at step {self.done + 1} is {value}; lower training.learning_rate")
             self.done += 1
@@ -102,7 +108,8 @@ class Trainer:
         return float(norm)
 
     def _validate(self, cache: Source) -> Validation | None:
-        if self.done % self.plan.validate_every and self.done != self.plan.steps:
+        due = self.done % self.plan.validate_every == 0 or self.done == self.plan.steps
+        if not (due and self.ranks.first):
             return None
         found = validate(self.network, cache, self.plan)
         if found.loss < self.lowest:

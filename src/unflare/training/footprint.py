@@ -26,6 +26,8 @@ SECONDS = 0.5  # of steps that a throughput is measured over, at least
 class Forecast:
     """What the training will take of one kind of memory, in bytes.
 
+    Of one rank, which has its share of every batch; but for `largest_batch`, which they make together.
+
     base             held before the first batch, and what comes whatever the batch
     bytes_per_event  that each event of a batch adds
     predicted        at the batch of the plan
@@ -41,10 +43,10 @@ class Forecast:
 
 
 def forecast(
-    network: Classifier, plan: Training, memory: Callable[[], tuple[str, int, Limit]], loaders: int
+    network: Classifier, plan: Training, memory: Callable[[], tuple[str, int, Limit]], loaders: int, ranks: int = 1
 ) -> Forecast:
     """Before the first step. `memory` tells the kind of memory that fills, what is held of it now, and its limit;
-    `loaders` processes are still to come.
+    `loaders` processes are still to come. Each of `ranks` takes its share of a batch.
 
     Raises MemoryLimit if the plan does not fit, with what would.
     """
@@ -55,13 +57,14 @@ def forecast(
     if kind == "host":
         base += SETTLING + loaders * LOADER
     fixed = base + 3 * weights  # gradients, and AdamW's two moments
-    predicted = round(fixed + each * plan.batch * plan.window)
-    batch = max(0, int((limit.bytes - fixed) / (each * plan.window)))
+    predicted = round(fixed + each * plan.batch / ranks * plan.window)
+    batch = ranks * max(0, int((limit.bytes - fixed) / (each * plan.window)))
     if predicted > limit.bytes:
-        window = max(0, int((limit.bytes - fixed) / (each * plan.batch)))
+        window = max(0, int((limit.bytes - fixed) / (each * plan.batch / ranks)))
         fits = f"a batch of {batch}" if batch else f"a window of {window:,}" if window > plan.lead else "no batch"
+        on = f" on {ranks} ranks" if ranks > 1 else ""
         raise MemoryLimit(
-            f"memory: a batch of {plan.batch} x {plan.window:,} events would take {gibibytes(predicted)} of {kind} "
+            f"memory: a batch of {plan.batch} x {plan.window:,} events{on} would take {gibibytes(predicted)} of {kind} "
             f"memory, {gibibytes(limit.bytes)} allowed ({limit.source}); {fits} would fit"
         )
     return Forecast(kind, base, each, predicted, limit.bytes, batch)
@@ -93,8 +96,12 @@ def kept_bytes(network: Classifier, events: int) -> int:
     return sum(kept.values())
 
 
-def scaling(network: Classifier, source: Source, plan: Training, seed: int, largest: int) -> list[dict[str, Any]]:
+def scaling(
+    network: Classifier, source: Source, plan: Training, seed: int, largest: int, ranks: int = 1
+) -> list[dict[str, Any]]:
     """Events a second of forward and backward at the batch of the plan, twice and four times that, as far as they fit.
+
+    With several ranks, of one of them, at its share of these batches.
 
     No weight changes; gradients are gone afterwards.
     """
@@ -102,7 +109,7 @@ def scaling(network: Classifier, source: Source, plan: Training, seed: int, larg
     found = [
         {
             "batch": batch,
-            "events_per_second": _throughput(network, source, plan.model_copy(update={"batch": batch}), seed),
+            "events_per_second": _throughput(network, source, plan.model_copy(update={"batch": batch // ranks}), seed),
         }
         for batch in batches
     ]

@@ -28,7 +28,7 @@ class Session:
         self.run: str | None = None
         self.interruptions: list[dict[str, Any]] = []
         self.history = History(clock)
-        state = checkpoint.load()
+        state = trainer.ranks.shared(checkpoint.load)
         if state:
             trainer.restore(state["trainer"])
             stop = {"step": trainer.done, "reason": state["reason"], "at": time.time()}
@@ -40,14 +40,15 @@ class Session:
     ) -> Iterator[dict[str, float]]:
         """The steps that are left, as rows of the history.
 
-        The checkpoint is written now and then, and where the memory guard stops the training: raises MemoryLimit.
+        The checkpoint is written now and then, and where the memory guard of any rank stops the training:
+        raises MemoryLimit.
         """
         self.history.begin()
         for step in self.trainer.steps(train, validation, seed, self.clock, loaders):
             try:
                 with self.clock("measuring"):
                     row = self.history.add(step)
-                    memory.mark(PHASES[min(step.number, len(PHASES)) - 1], step.number)
+                    self._mark(memory, step.number)
             except MemoryLimit as error:
                 self._save("memory")
                 raise MemoryLimit(f"{error}; `dvc repro` goes on after step {step.number}") from None
@@ -56,8 +57,20 @@ class Session:
                 with self.clock("checkpoint"):
                     self._save("killed")
 
+    def _mark(self, memory: Memory, step: int) -> None:
+        """Raises MemoryLimit on every rank where one of them has passed its limit."""
+        excess = None
+        try:
+            memory.mark(PHASES[min(step, len(PHASES)) - 1], step)
+        except MemoryLimit as error:
+            excess = str(error)
+        if said := self.trainer.ranks.said(excess):
+            raise MemoryLimit(said)
+
     def _save(self, reason: str) -> None:
         """`reason` is what will have stopped the training if nothing more is heard of it."""
+        if not self.trainer.ranks.first:
+            return
         state = {"trainer": self.trainer.state(), "rows": torch.tensor(self.history.rows, dtype=torch.float64)}
         self.checkpoint.save(state | {"run": self.run, "interruptions": self.interruptions, "reason": reason})
 

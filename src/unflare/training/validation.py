@@ -24,10 +24,13 @@ class Validation:
     scores: Scores
 
 
-def masked_loss(logits: Tensor, flare: Tensor, mask: Tensor) -> Tensor:
-    """Binary cross-entropy against the flare's share, mean over unmasked events; shapes (B, L)."""
+def masked_loss(logits: Tensor, flare: Tensor, mask: Tensor, counted: Tensor | None = None) -> Tensor:
+    """Binary cross-entropy against the flare's share, sum over unmasked events; shapes (B, L).
+
+    Over their number it is a mean. `counted` is another number to divide by, where the batch is part of a larger one.
+    """
     loss = functional.binary_cross_entropy_with_logits(logits, flare, reduction="none")
-    return (loss * mask).sum() / mask.sum()
+    return (loss * mask).sum() / (mask.sum() if counted is None else counted)
 
 
 @torch.no_grad()
