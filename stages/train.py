@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.progress import track
 
 import unflare
@@ -38,7 +37,7 @@ def main(scenes: Path, features: Path, models: Path, report: Path, record_path: 
                 sources = opened(scenes, features, p.features, record.device, record.network_memory, loaders)
             record.memory.mark("data")
             with record.clock("model"):
-                torch.manual_seed(p.seed)
+                runtime.seed(p.seed)
                 network = Classifier(p.network, sources["train"].mean, sources["train"].std).to(record.device)
                 trainer = Trainer(network, p.training, ranks)
             with record.clock("checkpoint"):

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+import unflare  # noqa: F401 - says how torch's threads wait, before any test loads torch
+
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -111,5 +111,13 @@ def test_every_parameter_is_read_and_every_section_has_a_stage() -> None:
             assert nested or re.search(rf"\.{field}\b", text), f"{noun.__name__}.{field} is read by nobody"
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_loads_torch_after_the_package_has_said_how_its_threads_wait(stage: str) -> None:
+    tree = ast.parse((ROOT / "stages" / f"{stage}.py").read_text(encoding="utf-8"))
+    names = [alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom)]
+    assert not [name for name in names if name.split(".")[0] == "torch"]
+
+
 def test_stages_and_scripts_are_the_same() -> None:
     assert sorted(STAGES) == sorted(path.stem for path in (ROOT / "stages").glob("*.py"))

@@ -3,7 +3,7 @@
 from unflare.runtime.clock import Clock
 from unflare.runtime.launch import ranked
 from unflare.runtime.limits import Limit, MemoryLimit, gibibytes
-from unflare.runtime.machine import device, device_name, facts, loaders, workers
+from unflare.runtime.machine import device, device_name, facts, loaders, seed, workers
 from unflare.runtime.memory import Memory, MemorySample
 from unflare.runtime.pool import parallel
 from unflare.runtime.ranks import Ranks, joined
@@ -25,6 +25,7 @@ __all__ = [
     "loaders",
     "parallel",
     "ranked",
+    "seed",
     "stage",
     "workers",
 ]

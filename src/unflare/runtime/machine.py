@@ -32,6 +32,13 @@ def device() -> "torch.device":
     return torch.device(name)
 
 
+def seed(number: int) -> None:
+    """Of torch's random numbers on every device: those that initial weights are drawn from."""
+    import torch
+
+    torch.manual_seed(number)
+
+
 def device_name(device: "torch.device") -> str:
     """Of what this process computes on: cpu, or such as "NVIDIA H100 80GB HBM3 (0f3b52d1)", as no other is."""
     import torch
