@@ -24,7 +24,7 @@ def main(scenes: Path, models: Path, report: Path, record_path: Path) -> None:
             card = json.loads((models / "run.json").read_text(encoding="utf-8"))
             run = stack.enter_context(tracking.run("evaluate", card["id"]))
         network = Classifier.load(models, device)
-        scorer = NetworkScorer(network, p.evaluation.window, p.features.window)
+        scorer = NetworkScorer(network, p.features.window)
         record.implementations = {"scan": network.scan, "device": str(device)}
         validation, test = (scene_paths(scenes / split) for split in ("validation", "test"))
         rivals = {name: make() for name, make in baselines.items()}

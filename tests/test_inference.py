@@ -35,7 +35,7 @@ def network() -> Classifier:
 
 def score(events: Events, *, chunk: int, window: int) -> np.ndarray:
     chunks = [events[i : i + chunk] for i in range(0, len(events), chunk)]
-    return np.concatenate(list(NetworkScorer(network(), window, HORIZON)(chunks)))
+    return np.concatenate(list(NetworkScorer(network(), HORIZON, window)(chunks)))
 
 
 def test_a_score_is_the_network_on_the_features_of_the_whole_recording() -> None:
@@ -57,7 +57,7 @@ def test_neither_chunks_nor_window_change_a_score(chunk: int, window: int) -> No
 
 def test_a_chunk_without_events_has_no_scores_and_changes_none() -> None:
     events = recording(500)
-    scorer = NetworkScorer(network(), 4096, HORIZON)
+    scorer = NetworkScorer(network(), HORIZON)
     without = list(scorer([events[:200], events[200:]]))
     first, nothing, second = scorer([events[:200], empty(events.shape), events[200:]])
     assert nothing.shape == (0,)
@@ -66,7 +66,7 @@ def test_a_chunk_without_events_has_no_scores_and_changes_none() -> None:
 
 def test_recordings_are_scored_one_by_one() -> None:
     """A scorer keeps nothing from one recording to the next."""
-    events, scorer = recording(500), NetworkScorer(network(), 4096, HORIZON)
+    events, scorer = recording(500), NetworkScorer(network(), HORIZON)
     once, twice = (np.concatenate(list(scorer([events]))) for _ in range(2))
     np.testing.assert_array_equal(once, twice)
 
@@ -76,5 +76,5 @@ def test_chunks_are_scored_as_they_come() -> None:
         yield recording(100)
         raise RuntimeError("asked for more than was needed")
 
-    scores = NetworkScorer(network(), 4096, HORIZON)(chunks())
+    scores = NetworkScorer(network(), HORIZON)(chunks())
     assert len(next(scores)) == 100

@@ -10,6 +10,9 @@ from unflare.events import Array, Events
 from unflare.features import PixelState, extract, sorting
 from unflare.network import Classifier, State
 
+# Events that go through the network at a time: what fits the cache of a core, what keeps a GPU busy.
+WINDOWS = {"cpu": 4096, "cuda": 1 << 20}
+
 
 class NetworkScorer:
     """Flare probability of each event, by the network; a `Scorer`.
@@ -19,10 +22,10 @@ class NetworkScorer:
     with the recording. `features_window` (us) must be that of the training. Features are computed where the network is.
     """
 
-    def __init__(self, network: Classifier, window: int, features_window: int) -> None:
+    def __init__(self, network: Classifier, features_window: int, window: int | None = None) -> None:
         self.network = network.eval()
-        self.window = window
         self.features_window = features_window
+        self.window = window or WINDOWS[network.mean.device.type]
 
     def __call__(self, chunks: Iterable[Events]) -> Iterator[Array]:
         features: Callable[[Events], Iterator[Tensor]] | None = None

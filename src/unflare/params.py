@@ -136,10 +136,6 @@ class Training(Noun):
         return self
 
 
-class Evaluation(Noun):
-    window: Count
-
-
 class Params(Noun):
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     data: Data
@@ -151,7 +147,6 @@ class Params(Noun):
     features: Features
     network: Network
     training: Training
-    evaluation: Evaluation
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
