@@ -17,7 +17,7 @@ from unflare import params, runtime, tracking
 from unflare.features import FEATURES, VERSION
 from unflare.network import Classifier
 from unflare.network.probe import reach
-from unflare.training import Checkpoint, Session, Trainer, choose_threshold, forecast, identity, opened, scaling
+from unflare.training import Checkpoint, Session, Trainer, choose_threshold, forecast, identity, opened, parity, scaling
 from unflare.training.session import PHASES, overhead
 from unflare.training.sources import Source
 
@@ -70,6 +70,8 @@ def main(scenes: Path, features: Path, models: Path, report: Path, record_path: 
         with record.clock("threshold"):
             threshold, scores = choose_threshold(network, sources["validation"])
             network.save(models, facts | {"threshold": threshold, "validation": asdict(scores)})
+        with record.clock("validation"):
+            summary |= {"parity": parity(network, sources["validation"], p.training, session.trainer.lowest)}
         with record.clock("probe"):
             record.facts["reach"] = reach(network, p.seed)
         summary |= {"parameters": network.parameter_count, "scan": network.scan, "device": str(record.device)}

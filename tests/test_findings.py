@@ -166,6 +166,11 @@ PLANTED: list[tuple[str, str, str, Callable[[Any], object]]] = [
     ("loss_went_down", "problem", TRAINING, top(train_loss_last=NAN)),
     ("loss_went_down", "problem", TRAINING, top(train_loss_last=-0.1)),
     ("loss_went_down", "warning", TRAINING, top(train_loss_last=0.55)),
+    ("precision_costs_nothing", "problem", TRAINING, inside("parity", precision="bfloat16")),
+    ("precision_costs_nothing", "problem", "params.yaml", inside("training", precision="float16")),
+    ("precision_costs_nothing", "problem", TRAINING, inside("parity", loss=0.13)),
+    ("precision_costs_nothing", "warning", TRAINING, inside("parity", loss=0.12)),
+    ("precision_costs_nothing", "problem", TRAINING, inside("parity", float32=NAN)),
     ("validation_close_to_training", "problem", TRAINING, top(train_loss_last=0.01)),
     ("validation_close_to_training", "problem", TRAINING, top(train_loss_last=0.0)),
     # the scores

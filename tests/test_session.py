@@ -23,8 +23,10 @@ from unflare.features.store import Cache, save_shard
 from unflare.network import Classifier
 from unflare.training import Checkpoint, Session, Trainer, forecast, identity
 from unflare.training.footprint import kept_bytes
+from unflare.training.precision import Precision
 
 ROOT = Path(__file__).parents[1]
+CPU = torch.device("cpu")
 NETWORK = {"d_model": 16, "d_state": 4, "d_conv": 4, "expand": 1, "layers": 2}
 TRAINING = {"window": 64, "lead": 8, "batch": 2, "steps": 24, "warmup": 3, "validate_every": 6, "validation_windows": 6}
 ALONE = runtime.Ranks()
@@ -153,7 +155,7 @@ def test_a_damaged_checkpoint_is_one_sentence(tmp_path: Path) -> None:
 def test_what_a_step_keeps_grows_with_its_events(tmp_path: Path, batch: int) -> None:
     p = write_project(tmp_path, steps=6)
     network = session(tmp_path, p).trainer.network
-    kept = [kept_bytes(network, events) for events in (128, 256, 512)]
+    kept = [kept_bytes(network, events, Precision("float32", CPU)) for events in (128, 256, 512)]
     assert kept[2] - kept[1] == 2 * (kept[1] - kept[0])
     plan = p.training.model_copy(update={"batch": batch})
     limit = runtime.Limit(2**30, "a test")

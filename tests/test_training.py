@@ -12,7 +12,7 @@ from unflare.features import FEATURES
 from unflare.features.store import Cache, save_shard
 from unflare.network import Classifier
 from unflare.runtime import Clock, Memory
-from unflare.training import History, Step, Trainer, choose_threshold, scaling
+from unflare.training import History, Step, Trainer, choose_threshold, parity, scaling
 from unflare.training.batches import Batches, stacked
 from unflare.training.fit import learning_rate, loader, optimizer_of
 from unflare.training.validation import masked_loss
@@ -27,6 +27,7 @@ PLAN = params.Training(
     weight_decay=0.01,
     warmup=3,
     clip=1.0,
+    precision="float32",
     validate_every=20,
     validation_windows=6,
 )
@@ -146,6 +147,25 @@ def test_a_loss_that_is_no_number_stops_the_training(cache: Cache) -> None:
     torch.nn.init.constant_(net.head.weight, float("nan"))
     with pytest.raises(ValueError, match="step 1 is nan"):
         all_steps(Trainer(net, PLAN), cache)
+
+
+def test_half_precision_is_refused_where_there_is_no_cuda(cache: Cache) -> None:
+    with pytest.raises(ValueError, match=r"training.precision: bfloat16 needs a CUDA device, found cpu"):
+        Trainer(network(cache), PLAN.model_copy(update={"precision": "bfloat16"}))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_trains_as_float32_does(cache: Cache, precision: str) -> None:
+    runs = {}
+    for name in ("float32", precision):
+        trainer = Trainer(network(cache).cuda(), PLAN.model_copy(update={"precision": name}))
+        runs[name] = [step.loss for step in all_steps(trainer, cache)]
+        found = parity(trainer.take_best(), cache, trainer.plan, trainer.lowest)
+        assert found["precision"] == name
+        assert float(found["loss"]) == pytest.approx(float(found["float32"]), rel=0.01)
+    assert np.allclose(np.mean(runs[precision][-20:]), np.mean(runs["float32"][-20:]), rtol=0.05)
 
 
 def test_a_training_without_a_validation_loss_has_no_best_weights(cache: Cache) -> None:

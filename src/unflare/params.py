@@ -126,6 +126,7 @@ class Training(Noun):
     weight_decay: Annotated[float, Field(ge=0)]
     warmup: Annotated[int, Field(ge=0)]
     clip: Positive
+    precision: Literal["float32", "bfloat16", "float16"]
     validate_every: Count
     validation_windows: Count
 

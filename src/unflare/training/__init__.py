@@ -6,7 +6,7 @@ from unflare.training.footprint import forecast, scaling
 from unflare.training.history import History
 from unflare.training.session import Session, overhead
 from unflare.training.sources import opened
-from unflare.training.validation import choose_threshold
+from unflare.training.validation import choose_threshold, parity
 
 __all__ = [
     "Checkpoint",
@@ -19,5 +19,6 @@ __all__ = [
     "identity",
     "opened",
     "overhead",
+    "parity",
     "scaling",
 ]

@@ -14,6 +14,7 @@ from unflare.network import Classifier
 from unflare.params import Training
 from unflare.runtime import Clock, Ranks
 from unflare.training.batches import Batch, Batches
+from unflare.training.precision import Precision
 from unflare.training.sources import Source
 from unflare.training.validation import Validation, masked_loss, validate
 
@@ -45,18 +46,21 @@ class Trainer:
         self.network, self.plan, self.ranks = network, plan, ranks
         self._wrapped = ranks.wrapped(network)
         self.optimizer = optimizer_of(network, plan)
+        self.precision = Precision(plan.precision, network.mean.device)
         self.done = 0
         self.best: dict[str, Tensor] | None = None
         self.lowest = math.inf
 
     def state(self) -> dict[str, Any]:
         """For `restore`: tensors, numbers and containers of them; the training goes on from it with the same bits."""
+        parts: dict[str, Any] = {"network": self.network, "optimizer": self.optimizer, "scaler": self.precision.scaler}
         own = {"done": self.done, "best": self.best, "lowest": self.lowest}
-        return own | {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+        return own | {name: part.state_dict() for name, part in parts.items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.precision.scaler.load_state_dict(state["scaler"])
         self.done, self.best, self.lowest = state["done"], state["best"], state["lowest"]
 
     def take_best(self) -> Classifier:
@@ -81,13 +85,13 @@ class Trainer:
                 batch = next(batches)
             with clock.queued("transfer"):
                 features, flare, mask = (tensor.to(device, non_blocking=True) for tensor in batch[:3])
-            with clock.queued("forward"):
+            with clock.queued("forward"), self.precision():
                 logits, _ = self._wrapped(features)
             with clock.queued("loss"):
-                loss = masked_loss(logits, flare, mask, self.ranks.mean(mask.sum()))
+                loss = masked_loss(logits.float(), flare, mask, self.ranks.mean(mask.sum()))
             with clock.queued("backward"):
                 self.optimizer.zero_grad(set_to_none=True)
-                loss.backward()
+                self.precision.scaler.scale(loss).backward()
             with clock.queued("optimizer"):
                 rate = learning_rate(self.done, self.plan)
                 norm = self._update(rate)
@@ -103,8 +107,10 @@ class Trainer:
         """One optimizer step at this learning rate; returns the gradient's norm before clipping."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        self.precision.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip)
-        self.optimizer.step()
+        self.precision.scaler.step(self.optimizer)
+        self.precision.scaler.update()
         return float(norm)
 
     def _validate(self, cache: Source) -> Validation | None:

@@ -12,6 +12,7 @@ from unflare.network import Classifier
 from unflare.params import Training
 from unflare.runtime import Limit, MemoryLimit, gibibytes
 from unflare.training.batches import Batches
+from unflare.training.precision import Precision
 from unflare.training.sources import Source
 from unflare.training.validation import masked_loss
 
@@ -51,7 +52,8 @@ def forecast(
     Raises MemoryLimit if the plan does not fit, with what would.
     """
     weights = sum(parameter.nbytes for parameter in network.parameters())
-    short, long = (kept_bytes(network, events) for events in (128, 256))
+    precision = Precision(plan.precision, network.mean.device)
+    short, long = (kept_bytes(network, events, precision) for events in (128, 256))
     each = WORKING * (long - short) / 128
     kind, base, limit = memory()
     if kind == "host":
@@ -70,7 +72,7 @@ def forecast(
     return Forecast(kind, base, each, predicted, limit.bytes, batch)
 
 
-def kept_bytes(network: Classifier, events: int) -> int:
+def kept_bytes(network: Classifier, events: int, precision: Precision) -> int:
     """Bytes that a forward pass over one sequence keeps for its backward pass, weights not counted.
 
     Counted from what autograd is given to keep: the same on any device, and next to no work. Both passes run, so that
@@ -91,7 +93,9 @@ def kept_bytes(network: Classifier, events: int) -> int:
     features = torch.zeros(1, events, len(network.mean), device=device)
     flare = torch.zeros(1, events, device=device)
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
-        masked_loss(network(features)[0], flare, torch.ones_like(flare)).backward()
+        with precision():
+            logits = network(features)[0].float()
+        masked_loss(logits, flare, torch.ones_like(flare)).backward()
     network.zero_grad(set_to_none=True)
     return sum(kept.values())
 
@@ -118,19 +122,22 @@ def scaling(
 
 
 def _throughput(network: Classifier, source: Source, plan: Training, seed: int) -> float:
-    device = network.mean.device
-    features, flare, mask = (tensor.to(device) for tensor in Batches(source, plan, seed)[0][:3])
-    _step(network, features, flare, mask)
+    device, precision = network.mean.device, Precision(plan.precision, network.mean.device)
+    batch = tuple(tensor.to(device) for tensor in Batches(source, plan, seed)[0][:3])
+    _step(network, batch, precision)
     steps, start = 0, time.perf_counter()
     while time.perf_counter() - start < SECONDS:
-        _step(network, features, flare, mask)
+        _step(network, batch, precision)
         steps += 1
     return steps * plan.batch * plan.window / (time.perf_counter() - start)
 
 
-def _step(network: Classifier, features: Tensor, flare: Tensor, mask: Tensor) -> None:
+def _step(network: Classifier, batch: tuple[Tensor, ...], precision: Precision) -> None:
+    features, flare, mask = batch
     network.zero_grad(set_to_none=True)
-    loss = masked_loss(network(features)[0], flare, mask)
+    with precision():
+        logits = network(features)[0].float()
+    loss = masked_loss(logits, flare, mask)
     loss.backward()
     loss.item()  # waits for the device
     if network.mean.device.type == "cuda":

@@ -13,6 +13,7 @@ from unflare.network import Classifier
 from unflare.params import Training
 from unflare.scores import Scores, best_threshold, scores
 from unflare.training.batches import stacked
+from unflare.training.precision import Precision
 from unflare.training.sources import Source
 
 PIECE = 16_384  # events that go through the network at a time where no gradient is wanted
@@ -33,6 +34,14 @@ def masked_loss(logits: Tensor, flare: Tensor, mask: Tensor, counted: Tensor | N
     return (loss * mask).sum() / (mask.sum() if counted is None else counted)
 
 
+def parity(network: Classifier, source: Source, plan: Training, exact: float) -> dict[str, float | str]:
+    """What half precision costs: the validation loss in the precision of the training, beside `exact` in float32."""
+    precision = Precision(plan.precision, network.mean.device)
+    with precision():
+        loss = exact if precision.name == "float32" else validate(network, source, plan).loss
+    return {"precision": precision.name, "loss": loss, "float32": exact}
+
+
 @torch.no_grad()
 def validate(network: Classifier, source: Source, plan: Training) -> Validation:
     """Loss and scores over fixed windows, spread evenly over the scenes and over each scene."""
@@ -44,7 +53,7 @@ def validate(network: Classifier, source: Source, plan: Training) -> Validation:
         rounds = math.ceil(plan.validation_windows / scenes)
         windows = [(i % scenes, (i // scenes + 0.5) / rounds) for i in numbers]
         features, flare, mask = stacked(source, windows, plan)
-        logits.append(network(features.to(device))[0].cpu())
+        logits.append(network(features.to(device))[0].float().cpu())
         flares.append(flare.cpu())
         masks.append(mask.cpu())
     logit, flare, mask = torch.cat(logits), torch.cat(flares), torch.cat(masks)

@@ -28,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     learning.every_step_is_finite,
     learning.trained_in_one_go,
     learning.loss_went_down,
+    learning.precision_costs_nothing,
     scores.beats_baselines,
     scores.evaluation_is_sound,
     learning.validation_close_to_training,

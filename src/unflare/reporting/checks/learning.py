@@ -27,6 +27,15 @@ def trained_in_one_go(records: Records) -> Verdict:
     return "verified" if known else "warning", {"count": len(stops), "stops": said}
 
 
+def precision_costs_nothing(records: Records) -> Verdict:
+    """The validation loss in the precision that was trained in, against float32, of the same weights."""
+    said, asked = str(records.training("parity", "precision")), str(records.params("training", "precision"))
+    loss, exact = (records.trained("parity", name, low=1e-12) for name in ("loss", "float32"))
+    apart = abs(loss / exact - 1)
+    verdict = graded(apart, 0.01, 0.05) if said == asked else "problem"
+    return verdict, {"precision": said, "asked": asked, "loss": loss, "float32": exact, "apart": apart}
+
+
 def loss_went_down(records: Records) -> Verdict:
     first, last = records.trained("train_loss_first"), records.trained("train_loss_last")
     return graded(last, 0.9 * first, first), {"first": first, "last": last}
