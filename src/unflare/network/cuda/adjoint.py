@@ -11,19 +11,49 @@ Sums over what programs share are left in parts, in a fixed order: equal inputs 
 import triton
 import triton.language as tl
 
-from unflare.network.cuda.scan import (
-    GROUP,
-    Inputs,
-    Strides,
-    advance,
-    load_row,
-    load_states,
-    read,
-    softplus,
-    store_states,
-)
+from unflare.network.cuda.scan import Inputs, Strides, softplus
 
+GROUP = tl.constexpr(8)  # states of a tensor: 40 are five of them, and nothing is wasted on powers of two
 LN_2 = tl.constexpr(0.6931471805599453)
+
+
+@triton.jit
+def load_states(states: tl.tensor, rows: tl.tensor, channels: tl.tensor, N: tl.constexpr) -> tl.tuple:
+    """Groups of (d, n) float32 at `states`, as a tuple of (ROWS, GROUP); beyond n and d are zeros."""
+    found = ()
+    for group in tl.static_range((N + GROUP - 1) // GROUP):
+        n = group * GROUP + tl.arange(0, GROUP)[None, :]
+        found = found + (tl.load(states + rows * N + n, mask=(n < N) & (rows < channels), other=0.0),)
+    return found
+
+
+@triton.jit
+def store_states(states: tl.tensor, values: tl.tuple, rows: tl.tensor, channels: tl.tensor, N: tl.constexpr) -> None:
+    for group in tl.static_range((N + GROUP - 1) // GROUP):
+        n = group * GROUP + tl.arange(0, GROUP)[None, :]
+        tl.store(states + rows * N + n, values[group], mask=(n < N) & (rows < channels))
+
+
+@triton.jit
+def load_row(row: tl.tensor, group: tl.constexpr, N: tl.constexpr) -> tl.tensor:
+    """B or C of one step: a group of n, (1, GROUP) float32."""
+    n = group * GROUP + tl.arange(0, GROUP)[None, :]
+    return tl.load(row + n, mask=n < N, other=0.0).to(tl.float32)
+
+
+@triton.jit
+def advance(h: tl.tuple, A: tl.tuple, delta: tl.tensor, x: tl.tensor, row: tl.tensor, N: tl.constexpr) -> tl.tuple:
+    """The state after one step; `row` is where its B begins."""
+    after = ()
+    for group in tl.static_range((N + GROUP - 1) // GROUP):
+        after = after + (tl.exp2(delta * A[group]) * h[group] + x * load_row(row, group, N),)
+    return after
+
+
+@triton.jit
+def read(column: tl.tensor, at: tl.tensor, rows: tl.tensor, channels: tl.tensor) -> tl.tensor:
+    """Channels of one step, (ROWS, 1) float32."""
+    return tl.load(column + at + rows, mask=rows < channels, other=0.0).to(tl.float32)
 
 
 @triton.jit

@@ -39,9 +39,10 @@ class _Mix(Function):
         spans, h1 = states.new_empty(b, chunks, d), states.new_empty(b, d, n)
         y = torch.empty_like(inputs.u, memory_format=torch.contiguous_format)
         grid, how = (chunks, -(-d // ROWS), b), {"T": T, "N": n, "ROWS": ROWS, "num_warps": 1}
-        ends[grid](inputs, strides, states, spans, length, d, **how)
+        paired = {"PAIRED": _paired(inputs, strides)}
+        ends[grid](inputs, strides, states, spans, length, d, **how, **paired)
         _carry(states, spans, inputs.A, tensors[7].float().contiguous(), h1, back=False)
-        outputs[grid](inputs, strides, states, y, length, d, **how)
+        outputs[grid](inputs, strides, states, y, length, d, **how, **paired)
         ctx.save_for_backward(*inputs, states, spans)
         ctx.T = T
         return y, h1
@@ -69,6 +70,13 @@ class _Mix(Function):
             gradients[grid](inputs, strides, dy, states, adjoint, scratch, wanted, first, chunks, length, d, **how)
         sums = (dB.sum(0).to(inputs.B.dtype), dC.sum(0).to(inputs.C.dtype), dA.sum((0, 1)), dD.sum((0, 1)))
         return None, du, dstep, dz, *sums, dh0
+
+
+def _paired(inputs: Inputs, strides: Strides) -> bool:
+    """Whether B and C are bfloat16 that can be read two at a time."""
+    even = all(number % 2 == 0 for number in (inputs.A.shape[1], strides.B, strides.C))
+    aligned = all(tensor.data_ptr() % 4 == 0 for tensor in (inputs.B, inputs.C))
+    return inputs.B.dtype == torch.bfloat16 and even and aligned
 
 
 def _carry(states: Tensor, spans: Tensor, A: Tensor, first: Tensor, last: Tensor, *, back: bool) -> None:

@@ -9,8 +9,8 @@ A is handed over as A / ln 2, for exp(Δ A) is 2^(Δ A / ln 2) on a device.
 
 Time is cut into chunks of T steps, which run side by side. Three launches: `ends` goes through every chunk as if it
 began with a state of zeros; `carry` leads the true state from chunk to chunk; `outputs` goes through every chunk again,
-from its true beginning. A program has ROWS channels of one chunk; their states stay in registers, GROUP at a time.
-Tensors have two dimensions throughout, (ROWS, 1), (1, GROUP) or (ROWS, GROUP): so no layout is ever converted.
+from its true beginning. A program has ROWS channels of one chunk, a lane each; their states stay in its registers, and
+B and C, which all channels share, are numbers that every lane reads.
 """
 
 from typing import NamedTuple
@@ -18,8 +18,6 @@ from typing import NamedTuple
 import triton
 import triton.language as tl
 from torch import Tensor
-
-GROUP = tl.constexpr(8)  # states of a tensor: 40 are five of them, and nothing is wasted on powers of two
 
 
 class Inputs(NamedTuple):
@@ -51,40 +49,46 @@ def softplus(x: tl.tensor) -> tl.tensor:
 
 @triton.jit
 def load_states(states: tl.tensor, rows: tl.tensor, channels: tl.tensor, N: tl.constexpr) -> tl.tuple:
-    """Groups of (d, n) float32 at `states`, as a tuple of (ROWS, GROUP); beyond n and d are zeros."""
+    """N tensors (ROWS,) float32 of (d, n) at `states`; zeros beyond d."""
     found = ()
-    for group in tl.static_range((N + GROUP - 1) // GROUP):
-        n = group * GROUP + tl.arange(0, GROUP)[None, :]
-        found = found + (tl.load(states + rows * N + n, mask=(n < N) & (rows < channels), other=0.0),)
+    for n in tl.static_range(N):
+        found = found + (tl.load(states + rows * N + n, mask=rows < channels, other=0.0),)
     return found
 
 
 @triton.jit
 def store_states(states: tl.tensor, values: tl.tuple, rows: tl.tensor, channels: tl.tensor, N: tl.constexpr) -> None:
-    for group in tl.static_range((N + GROUP - 1) // GROUP):
-        n = group * GROUP + tl.arange(0, GROUP)[None, :]
-        tl.store(states + rows * N + n, values[group], mask=(n < N) & (rows < channels))
+    for n in tl.static_range(N):
+        tl.store(states + rows * N + n, values[n], mask=rows < channels)
 
 
 @triton.jit
-def load_row(row: tl.tensor, group: tl.constexpr, N: tl.constexpr) -> tl.tensor:
-    """B or C of one step: a group of n, (1, GROUP) float32."""
-    n = group * GROUP + tl.arange(0, GROUP)[None, :]
-    return tl.load(row + n, mask=n < N, other=0.0).to(tl.float32)
+def load_row(row: tl.tensor, N: tl.constexpr, PAIRED: tl.constexpr) -> tl.tuple:
+    """B or C of one step: N numbers float32. With PAIRED they are bfloat16, and two are read at once."""
+    found = ()
+    if PAIRED:
+        pairs = row.to(tl.pointer_type(tl.int32), bitcast=True)
+        for i in tl.static_range(N // 2):
+            both = tl.load(pairs + i)
+            found = found + ((both << 16).to(tl.float32, bitcast=True), (both & -65536).to(tl.float32, bitcast=True))
+    else:
+        for n in tl.static_range(N):
+            found = found + (tl.load(row + n).to(tl.float32),)
+    return found
 
 
 @triton.jit
-def advance(h: tl.tuple, A: tl.tuple, delta: tl.tensor, x: tl.tensor, row: tl.tensor, N: tl.constexpr) -> tl.tuple:
-    """The state after one step; `row` is where its B begins."""
+def advance(h: tl.tuple, A: tl.tuple, delta: tl.tensor, x: tl.tensor, B: tl.tuple, N: tl.constexpr) -> tl.tuple:
+    """The state after one step."""
     after = ()
-    for group in tl.static_range((N + GROUP - 1) // GROUP):
-        after = after + (tl.exp2(delta * A[group]) * h[group] + x * load_row(row, group, N),)
+    for n in tl.static_range(N):
+        after = after + (tl.exp2(delta * A[n]) * h[n] + x * B[n],)
     return after
 
 
 @triton.jit
 def read(column: tl.tensor, at: tl.tensor, rows: tl.tensor, channels: tl.tensor) -> tl.tensor:
-    """Channels of one step, (ROWS, 1) float32."""
+    """Channels of one step, (ROWS,) float32."""
     return tl.load(column + at + rows, mask=rows < channels, other=0.0).to(tl.float32)
 
 
@@ -99,22 +103,23 @@ def ends(  # noqa: PLR0913
     T: tl.constexpr,
     N: tl.constexpr,
     ROWS: tl.constexpr,
+    PAIRED: tl.constexpr,
 ) -> None:
     """State at the end of each chunk from zeros, (b, chunks, d, n); the sum of Δ in it, (b, chunks, d)."""
     chunk, sequence = tl.program_id(0), tl.program_id(2).to(tl.int64)
-    rows = tl.program_id(1) * ROWS + tl.arange(0, ROWS)[:, None]
+    rows = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     place = sequence * tl.num_programs(0) + chunk
     A = load_states(inputs.A, rows, channels, N)
+    span = tl.zeros((ROWS,), tl.float32)
     h = ()
-    for group in tl.static_range((N + GROUP - 1) // GROUP):
-        h = h + (A[group] * 0.0,)
-    span = tl.zeros((ROWS, 1), tl.float32)
+    for _ in tl.static_range(N):
+        h = h + (span,)
     first = sequence * length + chunk * T
     for t in range(tl.minimum(T, length - chunk * T)):
         at = first + t
         delta = softplus(read(inputs.step, at * strides.step, rows, channels))
         x = delta * read(inputs.u, at * strides.u, rows, channels)
-        h = advance(h, A, delta, x, inputs.B + at * strides.B, N)
+        h = advance(h, A, delta, x, load_row(inputs.B + at * strides.B, N, PAIRED), N)
         span += delta
     store_states(states + place * channels * N, h, rows, channels, N)
     tl.store(spans + place * channels + rows, span, mask=rows < channels)
@@ -162,10 +167,11 @@ def outputs(  # noqa: PLR0913
     T: tl.constexpr,
     N: tl.constexpr,
     ROWS: tl.constexpr,
+    PAIRED: tl.constexpr,
 ) -> None:
     """y (b, l, d) from the state at the beginning of each chunk, (b, chunks, d, n)."""
     chunk, sequence = tl.program_id(0), tl.program_id(2).to(tl.int64)
-    rows = tl.program_id(1) * ROWS + tl.arange(0, ROWS)[:, None]
+    rows = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     A = load_states(inputs.A, rows, channels, N)
     h = load_states(states + (sequence * tl.num_programs(0) + chunk) * channels * N, rows, channels, N)
     D = tl.load(inputs.D + rows, mask=rows < channels, other=0.0)
@@ -174,17 +180,9 @@ def outputs(  # noqa: PLR0913
         at = first + t
         delta = softplus(read(inputs.step, at * strides.step, rows, channels))
         u = read(inputs.u, at * strides.u, rows, channels)
-        h = advance(h, A, delta, delta * u, inputs.B + at * strides.B, N)
-        seen = seen_of(h, inputs.C + at * strides.C, N, ROWS)
+        h = advance(h, A, delta, delta * u, load_row(inputs.B + at * strides.B, N, PAIRED), N)
+        C, seen = load_row(inputs.C + at * strides.C, N, PAIRED), D * u
+        for n in tl.static_range(N):
+            seen += h[n] * C[n]
         z = read(inputs.z, at * strides.z, rows, channels)
-        out = (seen + D * u) * z / (1 + tl.exp(-z))
-        tl.store(y + at * channels + rows, out.to(y.dtype.element_ty), mask=rows < channels)
-
-
-@triton.jit
-def seen_of(h: tl.tuple, row: tl.tensor, N: tl.constexpr, ROWS: tl.constexpr) -> tl.tensor:
-    """C · h of one step, (ROWS, 1); `row` is where its C begins."""
-    total = tl.zeros((ROWS, GROUP), tl.float32)
-    for group in tl.static_range((N + GROUP - 1) // GROUP):
-        total += h[group] * load_row(row, group, N)
-    return tl.sum(total, axis=1, keep_dims=True)
+        tl.store(y + at * channels + rows, (seen * z / (1 + tl.exp(-z))).to(y.dtype.element_ty), mask=rows < channels)
