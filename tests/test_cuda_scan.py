@@ -1,6 +1,7 @@
 """The parts of a Mamba layer on CUDA: the laws of the CPU form, its gradients, its exact streaming, and mamba_ssm."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import pytest
 import reference
@@ -27,7 +28,7 @@ def gpu(test: Callable[..., None]) -> Callable[..., None]:
 
 def official(test: Callable[..., None]) -> Callable[..., None]:
     reason = "mamba_ssm is not installed"
-    return gpu(pytest.mark.skipif("not __import__('importlib').util.find_spec('mamba_ssm')", reason=reason)(test))
+    return gpu(pytest.mark.skipif(find_spec("mamba_ssm") is None, reason=reason)(test))
 
 
 def values(size: tuple[int, int, int, int]) -> dict[str, Tensor]:

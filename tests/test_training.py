@@ -8,12 +8,14 @@ import pytest
 import torch
 
 from unflare import params
+from unflare.events import Events, Scene, empty, save_scene
 from unflare.features import FEATURES
 from unflare.features.store import Cache, save_shard
 from unflare.network import Classifier
-from unflare.runtime import Clock, Memory
+from unflare.runtime import Clock, Limit, Memory, MemoryLimit
 from unflare.training import History, Step, Trainer, choose_threshold, parity, scaling
 from unflare.training.batches import Batches, stacked
+from unflare.training.computed import Computed
 from unflare.training.fit import learning_rate, loader, optimizer_of
 from unflare.training.validation import masked_loss
 
@@ -147,6 +149,23 @@ def test_a_loss_that_is_no_number_stops_the_training(cache: Cache) -> None:
     torch.nn.init.constant_(net.head.weight, float("nan"))
     with pytest.raises(ValueError, match="step 1 is nan"):
         all_steps(Trainer(net, PLAN), cache)
+
+
+@pytest.mark.parametrize(("held", "allowed", "refused"), [(0, 9_000, False), (0, 8_999, True), (1, 9_000, True)])
+def test_features_that_do_not_fit_the_memory_are_refused(
+    tmp_path: Path, held: int, allowed: int, *, refused: bool
+) -> None:
+    zeros = np.zeros(300, np.uint16)
+    events = Events(np.arange(300), zeros, zeros, zeros.astype(np.uint8), (3, 4))
+    save_scene(tmp_path / "0000.h5", Scene(events, np.zeros(300, np.float32), empty((3, 4)), {}))
+    memory = ("host", held, Limit(allowed, "a test"))
+    if refused:
+        with pytest.raises(
+            MemoryLimit, match=r"scene 1 of 1 take 0.00 GiB of host memory, .* \(a test\); features.cache"
+        ):
+            Computed(tmp_path, WINDOW, torch.device("cpu"), lambda: memory)
+    else:
+        assert Computed(tmp_path, WINDOW, torch.device("cpu"), lambda: memory).count == 300
 
 
 def test_half_precision_is_refused_where_there_is_no_cuda(cache: Cache) -> None:

@@ -8,6 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def finished(folder: Path, pattern: str) -> list[Path]:
+    """The files of a folder, by name, that are not being written."""
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+
+
 @contextmanager
 def aside(path: Path) -> Iterator[Path]:
     """A temporary sibling of `path`, for a file or a folder: renamed onto `path` on success, removed on failure.

@@ -8,7 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from unflare.events.aside import aside
+from unflare.events.aside import aside, finished
 from unflare.events.hdf5 import checked, columns, one_sentence, store
 from unflare.events.stream import DTYPES, Array, Events
 
@@ -83,7 +83,7 @@ def load_scene(path: Path) -> Scene:
 
 def scene_paths(folder: Path) -> list[Path]:
     """The scenes of a folder by name. Raises FileNotFoundError if there is none."""
-    paths = sorted(path for path in folder.glob("*.h5") if not path.name.startswith("."))
+    paths = finished(folder, "*.h5")
     if not paths:
         raise FileNotFoundError(f"{folder}: expected scenes (*.h5), found none; the stage `synthesize` makes them")
     return paths

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -24,6 +23,7 @@ from unflare.features.kernel import COLUMNS, NEVER
 from unflare.features.ordered import Tables, tables
 from unflare.features.pfd import VERSION
 from unflare.features.state import refuse_another, refuse_earlier
+from unflare.runtime.tensors import read
 
 PIECE = 1 << 24
 IMPLEMENTATION = "by sorting, Triton on CUDA"
@@ -61,7 +61,7 @@ class SortedState:
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such state of the features")
         device = place(device)
-        text, tensors = _read(path)
+        text, tensors = read(path, "features", "a state of the features")
         try:
             facts = json.loads(text)
             if facts["version"] != VERSION:
@@ -120,15 +120,3 @@ def _accept(events: Events | Columns, shape: tuple[int, int], previous: int, see
         host = events if isinstance(events, Events) else on_host(events, shape)
         host.checked()
         refuse_earlier(seen.begin, previous)
-
-
-def _read(path: Path) -> tuple[str, dict[str, Tensor]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get("features")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    except SafetensorError as error:
-        raise ValueError(f"{path}: not a whole safetensors file: {error}") from error
-    if text is None:
-        raise ValueError(f"{path}: expected a state of the features, found a safetensors file without its facts")
-    return text, tensors

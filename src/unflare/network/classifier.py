@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unflare.network.dispatch import implementation
-from unflare.network.files import read, replace
+from unflare.network.files import replace
 from unflare.network.kernels import Array
 from unflare.network.mamba import Mamba
 from unflare.network.state import State
 from unflare.params import Network
+from unflare.runtime.tensors import read
 
 WEIGHTS, FACTS = "model.safetensors", "model.json"
 
@@ -69,7 +70,6 @@ class Classifier(nn.Module):
         own = {"network": self.shape.model_dump(), "parameters": self.parameter_count, "scan": self.scan}
         text = json.dumps(facts | own, indent=2, sort_keys=True)
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
-        folder.mkdir(parents=True, exist_ok=True)
         replace(folder / FACTS, text.encode() + b"\n")
         replace(folder / WEIGHTS, save(tensors, {"facts": text}))
         return folder / WEIGHTS
@@ -83,8 +83,9 @@ class Classifier(nn.Module):
         path = path / WEIGHTS if path.is_dir() else path
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such model; `dvc repro train` makes one")
-        facts, tensors = read(path, "facts", "a network of unflare")
+        text, tensors = read(path, "facts", "a network of unflare")
         try:
+            facts = json.loads(text)
             network = cls(Network.model_validate(facts["network"]), tensors["mean"], tensors["std"])
             network.load_state_dict(tensors)
         except (KeyError, ValueError, RuntimeError) as error:

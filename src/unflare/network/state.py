@@ -7,9 +7,10 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from unflare.network.files import read, replace
+from unflare.network.files import replace
 from unflare.network.mamba import State as LayerState
 from unflare.params import Network
+from unflare.runtime.tensors import read
 
 State = list[LayerState]  # one a layer
 
@@ -21,7 +22,7 @@ def save_state(path: Path, state: State, shape: Network) -> None:
     """Tensors tail.<layer> and h.<layer>, and the network's shape; the same state gives the same bytes."""
     tensors = {f"{part}.{i}": of.cpu() for i, layer in enumerate(state) for part, of in zip(PARTS, layer, strict=True)}
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    replace(path, save(contiguous, {KIND: json.dumps(shape.model_dump(), sort_keys=True)}))
+    replace(path, save(contiguous, {KIND: _said(shape)}))
 
 
 def load_state(path: Path, shape: Network, device: str | torch.device = "cpu") -> State:
@@ -32,9 +33,13 @@ def load_state(path: Path, shape: Network, device: str | torch.device = "cpu") -
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such state of a network")
     found, tensors = read(path, KIND, "the state of a network")
-    if found != shape.model_dump():
+    if found != _said(shape):
         raise ValueError(f"{path}: expected the state of a network {shape.model_dump()}, found one of {found}")
     return [_layer(path, tensors, shape, i, torch.device(device)) for i in range(shape.layers)]
+
+
+def _said(shape: Network) -> str:
+    return json.dumps(shape.model_dump(), sort_keys=True)
 
 
 def _layer(path: Path, tensors: dict[str, Tensor], shape: Network, i: int, device: torch.device) -> LayerState:

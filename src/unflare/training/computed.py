@@ -33,7 +33,7 @@ class Computed:
         parts: list[Moments] = []
         for number, path in enumerate(paths):
             scene = load_scene(path)
-            _refuse_too_many(sum(part.rows for part in parts) + len(scene.events), number + 1, len(paths), memory())
+            _refuse_more(len(scene.events), f"{number + 1} of {len(paths)}", memory())
             features, of_these = _features(scene.events, window, device)
             parts.append(of_these)
             self._rows.append((features, torch.from_numpy(scene.flare).to(device)))
@@ -62,10 +62,11 @@ def _features(events: Events, window: int, device: torch.device) -> tuple[Tensor
     return found.half(), Moments(len(events), mean.cpu().numpy(), squares.cpu().numpy())
 
 
-def _refuse_too_many(events: int, number: int, scenes: int, memory: tuple[str, int, Limit]) -> None:
-    kind, _, limit = memory
-    if events * EVENT > limit.bytes:
+def _refuse_more(events: int, scene: str, memory: tuple[str, int, Limit]) -> None:
+    kind, held, limit = memory
+    if held + events * EVENT > limit.bytes:
         raise MemoryLimit(
-            f"memory: the features of {number} of {scenes} scenes take {gibibytes(events * EVENT)} of {kind} memory, "
-            f"{gibibytes(limit.bytes)} allowed ({limit.source}); features.cache: true keeps them on disk"
+            f"memory: the features of scene {scene} take {gibibytes(events * EVENT)} of {kind} memory, where "
+            f"{gibibytes(held)} of {gibibytes(limit.bytes)} are held ({limit.source}); features.cache: true keeps them "
+            "on disk"
         )

@@ -11,7 +11,7 @@ once.
     pixels.py   pixel order  Mf, Ma, Ne, witnesses, allies, the pixel's previous event
     rows.py     time order   the thirteen columns
 
-At most 121 bytes an event are taken: 13 of its columns, 52 of its row, 56 of what is between them.
+By count at most 121 bytes an event are taken: 13 of its columns, 52 of its row, 56 of what is between them.
 """
 
 import torch

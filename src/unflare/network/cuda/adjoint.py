@@ -6,6 +6,8 @@
 `tails` goes back through every chunk as if nothing came from behind it, `scan.carry` leads what comes from chunk to
 chunk, `gradients` goes through every chunk forward, which leaves the states of all its steps in memory, and back again.
 Sums over what programs share are left in parts, in a fixed order: equal inputs give equal bits.
+
+Other than there, tensors have two dimensions, (ROWS, 1), (1, GROUP) or (ROWS, GROUP): B and C want sums over channels.
 """
 
 import triton
