@@ -250,7 +250,7 @@ def _summary(losses: list[float]) -> dict[str, Any]:
     content |= {"seconds": {"total": TOTAL, **{name: share * TOTAL for name, share in PARTS.items()}}}
     content |= {"memory": {"rss_peak": int(1.1 * GIB), "device_peak": 0}, "interruptions": []}
     content |= {"loaders": 0, "loader_seconds": 0.0}
-    content |= {"parity": {"precision": "float32", "loss": 0.117, "float32": 0.117}}
+    content |= {"parity": {"precision": "float32"}}
     overhead = {"clock": 5000 * 2e-6, "sampler": 0.2}
     overhead |= {name: PARTS[name] * TOTAL for name in ("measuring", "tracking")}
     cost = sum(overhead.values())

@@ -37,6 +37,7 @@ def test_a_sound_run_on_the_embedded_data_has_one_reservation(tmp_path: Path) ->
     found = statuses(write_results(tmp_path))
     assert found.pop("embedded_or_real_data") == "warning"
     assert found.pop("device_memory_steady") == "not_run"  # there is no device
+    assert found.pop("precision_costs_nothing") == "not_run"  # float32 throughout
     assert set(found.values()) == {"verified"}
 
 
@@ -44,6 +45,7 @@ def test_on_a_device_its_memory_is_looked_at_too(tmp_path: Path) -> None:
     use_device(write_results(tmp_path))
     found = statuses(tmp_path)
     assert found.pop("embedded_or_real_data") == "warning"
+    assert found.pop("precision_costs_nothing") == "not_run"  # float32 throughout
     assert set(found.values()) == {"verified"}
 
 
@@ -168,9 +170,10 @@ PLANTED: list[tuple[str, str, str, Callable[[Any], object]]] = [
     ("loss_went_down", "warning", TRAINING, top(train_loss_last=0.55)),
     ("precision_costs_nothing", "problem", TRAINING, inside("parity", precision="bfloat16")),
     ("precision_costs_nothing", "problem", "params.yaml", inside("training", precision="float16")),
-    ("precision_costs_nothing", "problem", TRAINING, inside("parity", loss=0.13)),
-    ("precision_costs_nothing", "warning", TRAINING, inside("parity", loss=0.12)),
-    ("precision_costs_nothing", "problem", TRAINING, inside("parity", float32=NAN)),
+    ("precision_costs_nothing", "verified", TRAINING, inside("parity", loss=0.1171, float32=0.117)),
+    ("precision_costs_nothing", "problem", TRAINING, inside("parity", loss=0.13, float32=0.117)),
+    ("precision_costs_nothing", "warning", TRAINING, inside("parity", loss=0.12, float32=0.117)),
+    ("precision_costs_nothing", "problem", TRAINING, inside("parity", loss=0.117, float32=NAN)),
     ("validation_close_to_training", "problem", TRAINING, top(train_loss_last=0.01)),
     ("validation_close_to_training", "problem", TRAINING, top(train_loss_last=0.0)),
     # the scores

@@ -35,10 +35,15 @@ def masked_loss(logits: Tensor, flare: Tensor, mask: Tensor, counted: Tensor | N
 
 
 def parity(network: Classifier, source: Source, plan: Training, exact: float) -> dict[str, float | str]:
-    """What half precision costs: the validation loss in the precision of the training, beside `exact` in float32."""
+    """What half precision costs: the validation loss in the precision of the training, beside `exact` in float32.
+
+    Of a training in float32 there is nothing to compare.
+    """
     precision = Precision(plan.precision, network.mean.device)
+    if precision.name == "float32":
+        return {"precision": precision.name}
     with precision():
-        loss = exact if precision.name == "float32" else validate(network, source, plan).loss
+        loss = validate(network, source, plan).loss
     return {"precision": precision.name, "loss": loss, "float32": exact}
 
 

@@ -2,10 +2,11 @@
 
 import math
 
-from unflare.reporting.checks.verdict import Verdict, either, graded
-from unflare.reporting.records import Records
+from unflare.reporting.checks.verdict import NotApplicable, Verdict, either, graded
+from unflare.reporting.records import Impossible, Records
 
 STEPS = "reports/training/steps.csv"
+TRAINING = "reports/training/metrics.json"
 UNKNOWN = {None, "", "unknown"}
 
 
@@ -30,10 +31,13 @@ def trained_in_one_go(records: Records) -> Verdict:
 def precision_costs_nothing(records: Records) -> Verdict:
     """The validation loss in the precision that was trained in, against float32, of the same weights."""
     said, asked = str(records.training("parity", "precision")), str(records.params("training", "precision"))
+    if said != asked:
+        raise Impossible(f"{TRAINING}: parity.precision: {said}, where {asked} was asked for")
+    if asked == "float32" and "loss" not in records.training("parity"):
+        raise NotApplicable("float32")
     loss, exact = (records.trained("parity", name, low=1e-12) for name in ("loss", "float32"))
     apart = abs(loss / exact - 1)
-    verdict = graded(apart, 0.01, 0.05) if said == asked else "problem"
-    return verdict, {"precision": said, "asked": asked, "loss": loss, "float32": exact, "apart": apart}
+    return graded(apart, 0.01, 0.05), {"precision": said, "loss": loss, "float32": exact, "apart": apart}
 
 
 def loss_went_down(records: Records) -> Verdict:
