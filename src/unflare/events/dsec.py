@@ -45,6 +45,8 @@ SAMPLES = 32  # entries of ms_to_idx that are compared with the events when a fi
 class Dsec(PlainHdf5):
     """Times are as stored, since t_offset. Opening checks the structure and the table at SAMPLES places."""
 
+    format = "DSEC HDF5"
+
     def _open(self) -> None:
         super()._open()
         offset = self._file.get("t_offset")
