@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from unflare.events.child import decoded
+from unflare.events.decoder import ROW
 from unflare.events.heads import Head, refuse_incomplete
 from unflare.events.stream import Array
 from unflare.events.streamed import Streamed
@@ -25,7 +27,6 @@ class Foreign(Streamed):
 
     def _raw(self) -> Iterator[dict[str, Array]]:
         beside: Counter[str] = Counter()
-        yield {name: np.empty(0, np.int64) for name in "txyp"}
-        for rows in decoded(self.path, self.head, beside):
+        for rows in chain([np.empty(0, ROW)], decoded(self.path, self.head, beside)):
             yield {name: np.ascontiguousarray(rows[name]) for name in "txyp"}
         self._found = beside

@@ -129,7 +129,7 @@ def _refuse_packets(path: Path, size: int) -> None:
         (length,) = struct.unpack("<I", file.read(4).ljust(4, b"\0"))
         place = len(AEDAT) + 4 + length
         number = 0
-        end = max(_table(path, length), 0) or size
+        end = max(_field(path, 6, "<q", -1), 0) or size
         while place < end:
             file.seek(place)
             prefix = file.read(8)
@@ -139,15 +139,22 @@ def _refuse_packets(path: Path, size: int) -> None:
             number += 1
 
 
-def _table(path: Path, length: int) -> int:
-    """Where the table behind the packets begins, by the header, a flatbuffer; -1 if there is none."""
+def compression(path: Path) -> str | None:
+    """lz4, zstd or None: how the packets of an AEDAT4 file are compressed."""
+    code = _field(path, 4, "<i", 0)
+    return {1: "lz4", 2: "lz4", 3: "zstd", 4: "zstd"}.get(code)
+
+
+def _field(path: Path, place: int, form: str, absent: int) -> int:
+    """A field of the header, a flatbuffer: `place` bytes into its table of fields; `absent` if the file lacks it."""
     with path.open("rb") as file:
-        file.seek(len(AEDAT) + 4)
+        file.seek(len(AEDAT))
+        (length,) = struct.unpack("<I", file.read(4).ljust(4, b"\0"))
         header = file.read(min(length, HEADER))
     try:
         (root,) = struct.unpack_from("<I", header, 0)
         (back,) = struct.unpack_from("<i", header, root)
-        (field,) = struct.unpack_from("<H", header, root - back + 6)
-        return int(struct.unpack_from("<q", header, root + field)[0]) if field else -1
+        (field,) = struct.unpack_from("<H", header, root - back + place)
+        return int(struct.unpack_from(form, header, root + field)[0]) if field else absent
     except struct.error as error:
         raise ValueError(f"{path}: expected the header of an AEDAT4 file, found it damaged") from error
