@@ -55,10 +55,13 @@ class Recording(ABC):
         first = self.locate(start)
         return self.read(first, max(first, self.locate(stop)))
 
-    def chunks(self, events: int = 1 << 20) -> Iterator[Events]:
-        """All events in order, `events` at a time. Raises ValueError naming the file if time goes back."""
+    def chunks(self, events: int = 1 << 20, start: int = 0) -> Iterator[Events]:
+        """All events in order from number `start` on, `events` at a time.
+
+        Raises ValueError naming the file if time goes back.
+        """
         previous = 0
-        for first in range(0, self.count, events):
+        for first in range(start, self.count, events):
             chunk = self.read(first, min(first + events, self.count))
             if chunk.t[0] < previous:
                 raise ValueError(f"{self.path}: event {first}: time must not go back, found {chunk.t[0]} us")
