@@ -12,6 +12,7 @@ import numpy as np
 from unflare.events.stream import DTYPES, Array, Events
 
 CHUNK = 1 << 15
+LARGEST = 1 << 28  # bytes of a block, which is read as a whole
 BLOSC = hdf5plugin.Blosc(cname="zstd", clevel=3, shuffle=hdf5plugin.Blosc.SHUFFLE)
 
 
@@ -38,7 +39,27 @@ def column(group: h5py.Group, name: str, path: Path) -> h5py.Dataset:
     if dataset.ndim != 1 or dataset.dtype.kind not in "iub":
         found = f"{dataset.dtype} {dataset.shape}"
         raise ValueError(f"{path}: {dataset.name} must be integers of shape (n,), found {found}")
+    _refuse_hollow(group, name, dataset, path)
     return dataset
+
+
+def _refuse_hollow(group: h5py.Group, name: str, dataset: h5py.Dataset, path: Path) -> None:
+    """A dataset can claim any length, point into other files, or have blocks that no memory holds."""
+    outside = dataset.external or dataset.is_virtual or isinstance(group.get(name, getlink=True), h5py.ExternalLink)
+    if outside:
+        raise ValueError(f"{path}: {dataset.name} must be in the file itself, found it in another")
+    if not len(dataset):
+        return
+    if dataset.chunks:
+        block, found = dataset.chunks[0], dataset.id.get_num_chunks()
+        if block * dataset.dtype.itemsize > LARGEST:
+            raise ValueError(
+                f"{path}: {dataset.name} must have blocks of at most {LARGEST} bytes, found {block} values"
+            )
+        if found != -(-len(dataset) // block):
+            raise ValueError(f"{path}: {dataset.name} must hold {len(dataset)} values, found {found} blocks of {block}")
+    elif dataset.id.get_storage_size() < dataset.nbytes:
+        raise ValueError(f"{path}: {dataset.name} must hold {len(dataset)} values, found less")
 
 
 def columns(file: h5py.Group, name: str, path: Path) -> dict[str, h5py.Dataset]:

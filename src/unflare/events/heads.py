@@ -113,39 +113,13 @@ def _positive(shape: tuple[int, int], path: Path) -> tuple[int, int]:
     return shape
 
 
-def refuse_incomplete(path: Path, head: Head) -> None:
-    """Raises ValueError where a file ends within a word or a packet, or a packet is longer than the file."""
-    size = path.stat().st_size
-    if head.format == "AEDAT4":
-        _refuse_packets(path, size)
-    elif (size - head.length) % head.word:
-        over = (size - head.length) % head.word
-        raise ValueError(f"{path}: expected whole words of {head.word} bytes, found {over} bytes after the last one")
-
-
-def _refuse_packets(path: Path, size: int) -> None:
-    with path.open("rb") as file:
-        file.seek(len(AEDAT))
-        (length,) = struct.unpack("<I", file.read(4).ljust(4, b"\0"))
-        place = len(AEDAT) + 4 + length
-        number = 0
-        end = max(_field(path, 6, "<q", -1), 0) or size
-        while place < end:
-            file.seek(place)
-            prefix = file.read(8)
-            place += 8 + (struct.unpack("<iI", prefix)[1] if len(prefix) == 8 else 0)
-            if len(prefix) < 8 or place > size:
-                raise ValueError(f"{path}: expected {place} bytes or more by packet {number}, found {size}")
-            number += 1
-
-
 def compression(path: Path) -> str | None:
     """lz4, zstd or None: how the packets of an AEDAT4 file are compressed."""
-    code = _field(path, 4, "<i", 0)
+    code = field(path, 4, "<i", 0)
     return {1: "lz4", 2: "lz4", 3: "zstd", 4: "zstd"}.get(code)
 
 
-def _field(path: Path, place: int, form: str, absent: int) -> int:
+def field(path: Path, place: int, form: str, absent: int) -> int:
     """A field of the header, a flatbuffer: `place` bytes into its table of fields; `absent` if the file lacks it."""
     with path.open("rb") as file:
         file.seek(len(AEDAT))

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -88,7 +89,7 @@ def _member(archive: zipfile.ZipFile, name: str, path: Path, stack: ExitStack) -
     try:
         version = npy.read_magic(file)
         shape, _, dtype = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(file)
-    except (ValueError, SyntaxError, TypeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, SyntaxError, TypeError, TokenError, RecursionError) as error:  # what it says is Python
         raise _damaged(path, error) from error
     if len(shape) != 1 or dtype.kind not in "iub":
         raise ValueError(f"{path}: {name} must be integers of shape (n,), found {dtype} {shape}")
