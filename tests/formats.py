@@ -11,6 +11,8 @@ import numpy as np
 from unflare.events import Events
 
 DSEC_OFFSET = 49_599_300_523
+HEADER = IN_ORDER = True  # of faery's encoders
+FROM_ZERO = False
 
 
 def some_events(count: int = 4000, shape: tuple[int, int] = (48, 64), start: int = 0, seed: int = 0) -> Events:
@@ -65,7 +67,7 @@ def csv(path: Path, events: Events) -> None:
     from faery.extension import csv
 
     width, height = events.shape[::-1]
-    with csv.Encoder(path, ord(","), True, (width, height), True) as encoder:
+    with csv.Encoder(path, ord(","), HEADER, (width, height), IN_ORDER) as encoder:
         encoder.write(rows(events))
 
 
@@ -79,7 +81,7 @@ def evt(version: str) -> Callable[[Path, Events], None]:
     def write(path: Path, events: Events) -> None:
         from faery.extension import evt
 
-        with evt.Encoder(path, version, False, events.shape[::-1], True) as encoder:
+        with evt.Encoder(path, version, FROM_ZERO, events.shape[::-1], IN_ORDER) as encoder:
             encoder.write({"events": rows(events)})
 
     return write
@@ -89,7 +91,7 @@ def dat(path: Path, events: Events) -> None:
     from faery.extension import dat
 
     payload = rows(events).astype([("t", "<u8"), ("x", "<u2"), ("y", "<u2"), ("payload", "u1")])
-    with dat.Encoder(path, "dat2", "cd", False, events.shape[::-1]) as encoder:
+    with dat.Encoder(path, "dat2", "cd", FROM_ZERO, events.shape[::-1]) as encoder:
         encoder.write(payload)
 
 
@@ -98,7 +100,7 @@ def event_stream(path: Path, events: Events) -> None:
 
     flipped = rows(events)
     flipped["y"] = events.shape[0] - 1 - flipped["y"]
-    with es.Encoder(path, "dvs", False, events.shape[::-1]) as encoder:
+    with es.Encoder(path, "dvs", FROM_ZERO, events.shape[::-1]) as encoder:
         encoder.write(flipped)
 
 

@@ -18,33 +18,30 @@ from unflare.events.heads import Head
 SLOW = 20.0  # seconds that no small file may take
 
 
+LIMITS = (0, -1, 1, 2**31 - 1, -(2**31), 2**32 - 1, 2**63 - 1, -(2**63))
+
+
 def mutated(content: bytes, rng: np.random.Generator) -> bytes:
-    """One to four changes: bits, runs, numbers at their limits, cuts, repeats, swaps; often near the beginning."""
+    """One to four changes: bits, runs, numbers at their limits, cuts, repeats; often near the beginning."""
     data = bytearray(content)
     for _ in range(int(rng.integers(1, 5))):
-        if not data:
-            break
         reach = len(data) if rng.random() < 0.6 else min(len(data), 512)
-        place, length = int(rng.integers(reach)), int(2 ** rng.uniform(0, 10))
-        kind = rng.integers(8)
-        if kind == 0:
-            data[place] ^= 1 << int(rng.integers(8))
-        elif kind == 1:
-            data[place] = int(rng.choice([0, 1, 0x7F, 0x80, 0xFF, rng.integers(256)]))
+        place, length = int(rng.integers(max(reach, 1))), int(2 ** rng.uniform(0, 10))
+        kind, part = rng.integers(8), slice(place, place + length)
+        if kind < 2:
+            data[place : place + 1] = bytes([int(rng.choice([0, 0x7F, 0x80, 0xFF, rng.integers(256)]))])
         elif kind == 2:
-            number = int(rng.choice([0, -1, 1, 2**31 - 1, -(2**31), 2**32 - 1, 2**63 - 1, -(2**63)]))
             width = int(rng.choice([2, 4, 8]))
-            data[place : place + width] = (number % (1 << 8 * width)).to_bytes(width, "little")
+            number = int(rng.choice(LIMITS)) % (1 << 8 * width)
+            data[place : place + width] = number.to_bytes(width, "little")
         elif kind == 3:
-            del data[place : place + length]
+            del data[part]
         elif kind == 4:
             del data[place:]
         elif kind == 5:
-            data[place:place] = data[place : place + length]
-        elif kind == 6:
-            data[place : place + length] = rng.bytes(min(length, len(data) - place))
+            data[place:place] = data[part]
         else:
-            data[place : place + length] = bytes(min(length, len(data) - place))
+            data[part] = rng.bytes(len(data[part])) if kind == 6 else bytes(len(data[part]))
     return bytes(data)
 
 
@@ -87,7 +84,8 @@ class Bits:
 
     def take(self, count: int) -> np.ndarray:
         taken, self._keep = self._keep[:count], self._keep[count:]
-        assert len(taken) == count
+        if len(taken) < count:
+            raise EOFError("more events than were read")
         return taken
 
 

@@ -128,4 +128,6 @@ class Kept:
             more = np.frombuffer(self._values.read(-(-(count - len(self._rest)) // 8)), np.uint8)
             self._rest = np.concatenate([self._rest, np.unpackbits(more).astype(bool)])
         taken, self._rest = self._rest[:count], self._rest[count:]
+        if len(taken) < count:
+            raise EOFError("more events than were read")
         return taken

@@ -60,12 +60,14 @@ def main(path: str, kind: str, width: str, height: str) -> None:
     beside: Counter[str] = Counter()
     out = sys.stdout.buffer
     pending: list[Rows] = []
-    for rows in decode(path, kind, (int(width), int(height)), beside):
-        pending.append(rows.copy())
-        if sum(map(len, pending)) >= PIECE:
-            _send(out, pending)
-            pending = []
-    _send(out, pending)
+    try:
+        for rows in decode(path, kind, (int(width), int(height)), beside):
+            pending.append(rows.copy())
+            if sum(map(len, pending)) >= PIECE:
+                _send(out, pending)
+                pending = []
+    finally:  # what came before the damage
+        _send(out, pending)
     sys.stderr.writelines(f"{count} {name}\n" for name, count in beside.items())
 
 

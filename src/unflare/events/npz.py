@@ -77,6 +77,10 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
         raise _damaged(path, error) from error
     except (RuntimeError, NotImplementedError) as error:  # encrypted, or of a compression that zipfile has not
         raise _damaged(path, error) from error
+    except ValueError as error:
+        if str(error).startswith(f"{path}: "):
+            raise
+        raise _damaged(path, error) from error  # of zipfile: names that are no text, places before the beginning
 
 
 def _damaged(path: Path, error: Exception) -> ValueError:

@@ -14,6 +14,7 @@ from unflare.events.files import open_recording
 from unflare.events.recording import Recording
 
 DSEC = "DSEC HDF5"
+ELSE = f"an output name that ends in .h5 makes it {DSEC}"
 HDF5 = (".h5", ".hdf5")
 COPIES: dict[str, Callable[[Recording, Path, Keeping], None]] = {
     DSEC: copy_hdf5,
@@ -51,13 +52,14 @@ def copy_kept(recording: Recording, path: Path, keeping: Keeping, sums: Sums) ->
     with aside(path) as temporary:
         try:
             (COPIES[form] if form == recording.format else copy_as_dsec)(recording, temporary, keeping)
-        except RuntimeError as error:  # of faery or HDF5: the disk is full, or a value does not fit
-            raise ValueError(f"{path}: could not be written: {' '.join(str(error).split())}") from error
+        except (RuntimeError, EOFError) as error:  # of faery or HDF5: the disk is full, or a value does not fit
+            said = " ".join(str(error).split())
+            raise ValueError(f"{path}: could not be written as {form}: {said}; {ELSE}") from error
         found = _read_back(temporary, recording.shape, path)
         if found != sums:
             raise ValueError(
                 f"{path}: {form} cannot hold these events: expected {sums.count:,} of them, unchanged, found "
-                f"{found.count:,} after reading them back; an output name that ends in .h5 makes it {DSEC}"
+                f"{found.count:,} after reading them back; {ELSE}"
             )
 
 

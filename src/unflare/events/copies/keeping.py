@@ -22,7 +22,7 @@ class Keeping(Protocol):
     kept: int
 
     def take(self, count: int) -> Array:
-        """For the next `count` events, bool (count,)."""
+        """For the next `count` events, bool (count,). Raises EOFError if there are not as many."""
 
 
 @dataclass(frozen=True)
