@@ -25,6 +25,11 @@ def open_recording(path: Path | str, shape: tuple[int, int] | None = None, *, re
     shape   sensor (height, width), for files that do not say it
     repair  leave out what cannot be, instead of refusing it; `repaired` then says what that was
 
+    >>> import unflare
+    >>> with unflare.open_recording("night.npz") as recording:
+    ...     recording.shape, recording.count, sum(len(chunk) for chunk in recording.chunks(300))
+    ((48, 64), 1000, 1000)
+
     Raises FileNotFoundError, or ValueError of one sentence: file, expected, found.
     """
     path = Path(path)
@@ -48,7 +53,12 @@ def open_recording(path: Path | str, shape: tuple[int, int] | None = None, *, re
 
 
 def load(path: Path | str) -> Events:
-    """All events of a recording. Raises as `open_recording`."""
+    """All events of a recording. Raises as `open_recording`.
+
+    >>> import unflare
+    >>> len(unflare.load("night.npz"))
+    1000
+    """
     with open_recording(path) as recording:
         return recording.read(0, recording.count)
 

@@ -1,6 +1,10 @@
 """Copies of recordings without some of their events, in the format that the recording has."""
 
-from collections.abc import Callable
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from unflare.events.aside import aside
@@ -8,7 +12,7 @@ from unflare.events.copies.columns import copy_npz, copy_text
 from unflare.events.copies.converted import copy_as_dsec
 from unflare.events.copies.encoded import copy_aedat, copy_event_stream
 from unflare.events.copies.hdf5 import copy_hdf5
-from unflare.events.copies.keeping import Keeping, Sums
+from unflare.events.copies.keeping import BLOCK, Keeping, Sums
 from unflare.events.copies.words import copy_words
 from unflare.events.files import open_recording
 from unflare.events.recording import Recording
@@ -50,11 +54,8 @@ def copy_kept(recording: Recording, path: Path, keeping: Keeping, sums: Sums) ->
     """
     form = format_of_copy(recording, path)
     with aside(path) as temporary:
-        try:
+        with _one_failure(path, form):
             (COPIES[form] if form == recording.format else copy_as_dsec)(recording, temporary, keeping)
-        except (RuntimeError, EOFError) as error:  # of faery or HDF5: the disk is full, or a value does not fit
-            said = " ".join(str(error).split())
-            raise ValueError(f"{path}: could not be written as {form}: {said}; {ELSE}") from error
         found = _read_back(temporary, recording.shape, path)
         if found != sums:
             raise ValueError(
@@ -63,13 +64,37 @@ def copy_kept(recording: Recording, path: Path, keeping: Keeping, sums: Sums) ->
             )
 
 
+@contextmanager
+def _one_failure(path: Path, form: str) -> Iterator[None]:
+    """Turns what HDF5 or faery say of a full disk, or of a value that does not fit, into one error.
+
+    HDF5 says it again of every object that is given up, until none of them is left.
+    """
+    hooks = sys.unraisablehook, sys.excepthook
+    sys.unraisablehook, sys.excepthook = _silent, _silent
+    try:
+        yield
+    except (OSError, RuntimeError, EOFError) as error:
+        traceback.clear_frames(error.__traceback__)
+        if isinstance(error, OSError) and error.errno:
+            raise OSError(error.errno, os.strerror(error.errno), error.filename or str(path)) from None
+        said = " ".join(str(error).split())
+        raise ValueError(f"{path}: could not be written as {form}: {said}; {ELSE}") from None
+    finally:
+        sys.unraisablehook, sys.excepthook = hooks
+
+
+def _silent(*said: object) -> None:
+    """Of an error that will be told once."""
+
+
 def _read_back(temporary: Path, shape: tuple[int, int], path: Path) -> Sums:
     sums = Sums()
     if not temporary.stat().st_size:
         return sums  # text without a heading and without events
     try:
         with open_recording(temporary, shape) as recording:
-            for chunk in recording.chunks():
+            for chunk in recording.chunks(BLOCK):
                 sums = sums.after(chunk, recording.origin)
     except ValueError as error:
         raise ValueError(f"{path}: written, but not as it can be read: {error}") from error

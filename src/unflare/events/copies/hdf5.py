@@ -17,28 +17,28 @@ TABLE = "ms_to_idx"
 
 def copy_hdf5(recording: Recording, path: Path, keeping: Keeping) -> None:
     """In `events`, what has a value for each event keeps those of the events that are kept; ms_to_idx is made anew."""
-    with one_sentence(recording.path), h5py.File(recording.path, "r") as old, h5py.File(path, "w") as new:
+    with h5py.File(recording.path, "r") as old, h5py.File(path, "w") as new:
         _attributes(old, new)
         for name in old:
             if name not in ("events", TABLE):
                 old.copy(name, new, expand_external=False)
-        table = _events(old["events"], new.create_group("events"), recording.count, keeping)
+        table = _events(old["events"], new.create_group("events"), recording, keeping)
         if isinstance(old.get(TABLE), h5py.Dataset):
             entries = len(old[TABLE])
             values = np.append(table, np.full(max(entries - len(table), 0), keeping.kept))[:entries]
             _made(old[TABLE], new, TABLE, entries)[:] = values.astype(old[TABLE].dtype)
 
 
-def _events(old: h5py.Group, new: h5py.Group, count: int, keeping: Keeping) -> Array:
+def _events(old: h5py.Group, new: h5py.Group, recording: Recording, keeping: Keeping) -> Array:
     """Returns the first event of each millisecond, as far as there are events."""
     _attributes(old, new)
-    columns = {name: one for name, one in old.items() if _is_column(one, count)}
+    columns = {name: one for name, one in old.items() if _is_column(one, recording.count)}
     for name in set(old) - set(columns):
         old.copy(name, new, expand_external=False)
     made = {name: _made(one, new, name, keeping.kept) for name, one in columns.items()}
     table = [np.empty(0, np.int64)]
     place = known = 0
-    for block in _blocks(columns, count, keeping):
+    for block in _blocks(columns, recording, keeping):
         last = place + len(block["t"])
         for name, values in block.items():
             made[name][place:last] = values
@@ -47,11 +47,13 @@ def _events(old: h5py.Group, new: h5py.Group, count: int, keeping: Keeping) -> A
     return np.concatenate(table)
 
 
-def _blocks(columns: dict[str, h5py.Dataset], count: int, keeping: Keeping) -> Iterator[dict[str, Array]]:
-    for first in range(0, count, BLOCK):
-        last = min(first + BLOCK, count)
+def _blocks(columns: dict[str, h5py.Dataset], recording: Recording, keeping: Keeping) -> Iterator[dict[str, Array]]:
+    for first in range(0, recording.count, BLOCK):
+        last = min(first + BLOCK, recording.count)
         keep = keeping.take(last - first)
-        yield {name: one[first:last][keep] for name, one in columns.items()}
+        with one_sentence(recording.path):
+            block = {name: one[first:last] for name, one in columns.items()}
+        yield {name: values[keep] for name, values in block.items()}
 
 
 def _is_column(one: h5py.Dataset | h5py.Group, count: int) -> bool:
