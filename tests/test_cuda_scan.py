@@ -36,13 +36,14 @@ def values(size: tuple[int, int, int, int]) -> dict[str, Tensor]:
     b, steps, d, n = size
     u, delta, A, B, C, D, h0 = inputs(sequences=b, steps=steps, channels=d, states=n)
     z = torch.randn(u.shape, generator=torch.Generator().manual_seed(3))
-    named = {"u": u, "step": delta.expm1().log(), "A": A, "B": B, "C": C, "D": D, "z": z, "h0": h0}
+    bias = torch.randn(d, generator=torch.Generator().manual_seed(4))
+    named = {"u": u, "step": delta.expm1().log() - bias, "bias": bias, "A": A, "B": B, "C": C, "D": D, "z": z, "h0": h0}
     return {name: value.double().cuda() for name, value in named.items()}
 
 
 def plain(**v: Tensor) -> Pair:
     y, h = reference.selective_scan(
-        v["u"], functional.softplus(v["step"]), *(v[name] for name in ("A", "B", "C", "D", "h0"))
+        v["u"], functional.softplus(v["step"] + v["bias"]), *(v[name] for name in ("A", "B", "C", "D", "h0"))
     )
     return y * functional.silu(v["z"]), h
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from unflare.events import Array, Events
 from unflare.features import PixelState, extract, sorting
 from unflare.network import Classifier, State
+from unflare.network.precision import autocast
 
 # Events that go through the network at a time: what fits the cache of a core, what keeps a GPU busy.
 WINDOWS = {"cpu": 4096, "cuda": 1 << 20}
@@ -20,11 +21,17 @@ class NetworkScorer:
     Pixels, convolution and scan carry their state from event to event, so neither the cuts between chunks nor `window`,
     the number of events that go through the network at a time, change the result beyond rounding. Memory does not grow
     with the recording. `features_window` (us) must be that of the training. Features are computed where the network is.
+    `precision` is float32, or on CUDA bfloat16 or float16, which is faster and moves a probability by up to 0.02.
+
+    Raises ValueError for half precision on another device.
     """
 
-    def __init__(self, network: Classifier, features_window: int, window: int | None = None) -> None:
+    def __init__(
+        self, network: Classifier, features_window: int, window: int | None = None, precision: str = "float32"
+    ) -> None:
         self.network = network.eval()
         self.features_window = features_window
+        self._autocast = autocast(precision, network.mean.device)
         self.window = window or WINDOWS[network.mean.device.type]
 
     def __call__(self, chunks: Iterable[Events]) -> Iterator[Array]:
@@ -54,5 +61,6 @@ class NetworkScorer:
 
     @torch.inference_mode()
     def _score(self, features: Tensor, state: State | None) -> tuple[Tensor, State]:
-        logits, state = self.network(features[None], state)
-        return logits[0].sigmoid(), state
+        with self._autocast():
+            logits, state = self.network(features[None], state)
+        return logits[0].float().sigmoid(), state
