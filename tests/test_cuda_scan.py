@@ -141,6 +141,36 @@ def test_the_convolution_is_that_of_the_cpu(steps: int, channels: int) -> None:
 
 
 @gpu
+@pytest.mark.parametrize(("steps", "channels"), [(1, 72), (500, 128), (50, 20)])
+def test_the_convolution_of_a_training_has_the_gradients_of_the_cpu(steps: int, channels: int) -> None:
+    found = []
+    for device in ("cpu", "cuda"):
+        torch.manual_seed(steps)
+        conv, both = nn.Conv1d(channels, channels, 4, groups=channels), torch.randn(2, steps, 2 * channels)
+        tail, weight = torch.randn(2, 3, channels), torch.randn(2, steps, channels)
+        conv, both, tail = conv.to(device), both.to(device).requires_grad_(), tail.to(device).requires_grad_()
+        y, after = form_for(both.device).convolve(both[..., :channels], conv, tail)
+        (y * weight.to(device)).sum().backward()
+        leaves = (both, tail, *conv.parameters())
+        found.append([y.detach().cpu(), after.detach().cpu(), *(x.grad.cpu() for x in leaves if x.grad is not None)])
+    assert len(found[0]) == 6
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+@gpu
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(2, 37, 128), (1, 5, 72)])
+def test_the_sum_and_its_norm_are_those_of_torch(shape: tuple[int, int, int], kind: torch.dtype) -> None:
+    generator = torch.Generator("cuda").manual_seed(0)
+    x, y = (torch.randn(shape, generator=generator, device="cuda").to(kind) for _ in range(2))
+    with torch.no_grad():
+        found, expected = form_for(x.device).add_norm(x, y), form_for(torch.device("cpu")).add_norm(x, y)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@gpu
 @pytest.mark.parametrize("cut", [1, 7, 1_000])
 def test_a_recording_in_pieces_has_the_probabilities_of_the_whole(cut: int) -> None:
     torch.manual_seed(0)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from unflare.network.norm import EPSILON
 
-STEPS, WARPS = 32, 4  # of a program
+STEPS, WARPS = 16, 4  # of a program
 
 
 def add_norm(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -34,9 +34,9 @@ def add_and_norm(  # noqa: PLR0913
 ) -> None:
     step, channel = tl.program_id(0) * STEPS + tl.arange(0, STEPS)[:, None], tl.arange(0, WIDTH)[None, :]
     there = (step < steps) & (channel < width)
-    at, kind = step.to(tl.int64) * width + channel, total.dtype.element_ty
+    at = step.to(tl.int64) * width + channel
     sums = tl.load(x + at, mask=there, other=0.0).to(tl.float32) + tl.load(y + at, mask=there, other=0.0).to(tl.float32)
-    sums = sums.to(kind).to(tl.float32)  # what the next layer adds to
+    sums = sums.to(total.dtype.element_ty).to(tl.float32)  # what the next layer adds to
     scale = tl.rsqrt(tl.sum(sums * sums, axis=1, keep_dims=True) / width + epsilon)
-    tl.store(total + at, sums.to(kind), mask=there)
-    tl.store(normed + at, (sums * scale).to(kind), mask=there)
+    tl.store(total + at, sums.to(total.dtype.element_ty), mask=there)
+    tl.store(normed + at, (sums * scale).to(normed.dtype.element_ty), mask=there)
