@@ -20,10 +20,13 @@ from torch.nn import functional
 from unflare import params, runtime
 from unflare.network import Classifier, dispatch
 from unflare.network.dispatch import Form
+from unflare.network.precision import autocast
+from unflare.training.replay import Replayed
 
 Scan = Callable[..., tuple[Tensor, Tensor]]
 SHAPES = {"cpu": ((2, 64), (2, 1024), (2, 4096)), "cuda": ((2, 64), (8, 4096), (2, 65_536), (1, 1 << 20))}
 OTHER_SHAPE = {"cpu": (2, 4096), "cuda": (8, 4096)}  # where the other scans are measured, which are slow
+RECORDED = ((2, 1024), (8, 4096), (16, 4096), (32, 4096))
 ROUNDS = 3
 
 
@@ -78,12 +81,12 @@ def with_scan(scan: Scan | None) -> Iterator[None]:
 
 
 def mixed(scan: Scan, *given: Tensor) -> tuple[Tensor, Tensor]:
-    u, step, A, B, C, D, z, h0 = given
-    y, h = scan(u, functional.softplus(step), A, B, C, D, A.new_zeros(len(u), *A.shape) if h0 is None else h0)
+    u, step, bias, A, B, C, D, z, h0 = given
+    y, h = scan(u, functional.softplus(step + bias), A, B, C, D, A.new_zeros(len(u), *A.shape) if h0 is None else h0)
     return y * functional.silu(z), h
 
 
-def seconds(network: Classifier, features: Tensor, *, backward: bool) -> float:
+def seconds(run: Callable[[Tensor], Tensor], network: Classifier, features: Tensor, *, backward: bool) -> float:
     """Of one pass, the best of a few."""
     cuda, best = features.is_cuda, math.inf
     for _ in range(ROUNDS):
@@ -91,26 +94,61 @@ def seconds(network: Classifier, features: Tensor, *, backward: bool) -> float:
             torch.cuda.synchronize()
         start = time.perf_counter()
         with torch.set_grad_enabled(backward):
-            logits, _ = network(features)
+            logits = run(features)
             if backward:
                 network.zero_grad(set_to_none=True)
-                logits.square().mean().backward()
+                logits.float().square().mean().backward()
         if cuda:
             torch.cuda.synchronize()
         best = min(best, time.perf_counter() - start)
     return best
 
 
-def line(name: str, network: Classifier, shape: tuple[int, int]) -> tuple[float, float]:
+def line(name: str, network: Classifier, shape: tuple[int, int], precision: str = "float32") -> tuple[float, float]:
     device = network.mean.device
     features = torch.randn(*shape, 13, device=device)
-    seconds(network, features[:, :64], backward=True)  # compiles
+    narrow = autocast(precision, device)
+
+    def run(features: Tensor) -> Tensor:
+        with narrow():
+            logits: Tensor = network(features)[0]
+        return logits
+
+    seconds(run, network, features[:, :64], backward=True)  # compiles
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    rates = [shape[0] * shape[1] / seconds(network, features, backward=backward) for backward in (False, True)]
+    rates = [shape[0] * shape[1] / seconds(run, network, features, backward=backward) for backward in (False, True)]
     peak = f", peak {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB" if device.type == "cuda" else ""
     print(f"{name:28} {shape[0]:3} x {shape[1]:9,}: {rates[0]:14,.0f} forward, {rates[1]:14,.0f} with backward{peak}")
     return rates[0], rates[1]
+
+
+def recorded_line(network: Classifier, shape: tuple[int, int], precision: str) -> None:
+    """Both passes as the training runs them."""
+    recorded, narrow = Replayed(network), autocast(precision, network.mean.device)
+
+    def run(features: Tensor) -> Tensor:
+        with narrow():
+            return recorded(features)
+
+    rate = shape[0] * shape[1] / seconds(run, network, torch.randn(*shape, 13, device="cuda"), backward=True)
+    print(f"{f'{precision}, recorded':28} {shape[0]:3} x {shape[1]:9,}: {'':23} {rate:14,.0f} with backward")
+
+
+def on_cuda(network: Classifier) -> None:
+    """Half precision, recorded passes, and the bound of a scan that computes nothing but exponentials, and those once.
+
+    A multiprocessor of compute capability 8 or 9 makes 16 a clock (CUDA C++ Programming Guide, arithmetic throughput).
+    """
+    made, shape = torch.cuda.get_device_properties(network.mean.device), network.shape
+    exponentials = shape.layers * shape.expand * shape.d_model * shape.d_state
+    bound = made.multi_processor_count * 16 * made.clock_rate * 1e3 / exponentials
+    print(f"exponentials alone, {exponentials:,} a token: {bound:,.0f}")
+    for size in SHAPES["cuda"]:
+        line("bfloat16", network, size, "bfloat16")
+    for size in RECORDED:
+        for precision in ("float32", "bfloat16"):
+            recorded_line(network, size, precision)
 
 
 def main() -> None:
@@ -119,6 +157,8 @@ def main() -> None:
     print(f"{device}, {torch.get_num_threads()} threads, {network.scan}; tokens/s")
     for shape in SHAPES[device.type]:
         line("the network", network, shape)
+    if device.type == "cuda":
+        on_cuda(network)
     shape, found = OTHER_SHAPE[device.type], {}
     for name, scan in OTHERS.items():
         with with_scan(scan):

@@ -36,13 +36,14 @@ def values(size: tuple[int, int, int, int]) -> dict[str, Tensor]:
     b, steps, d, n = size
     u, delta, A, B, C, D, h0 = inputs(sequences=b, steps=steps, channels=d, states=n)
     z = torch.randn(u.shape, generator=torch.Generator().manual_seed(3))
-    named = {"u": u, "step": delta.expm1().log(), "A": A, "B": B, "C": C, "D": D, "z": z, "h0": h0}
+    bias = torch.randn(d, generator=torch.Generator().manual_seed(4))
+    named = {"u": u, "step": delta.expm1().log() - bias, "bias": bias, "A": A, "B": B, "C": C, "D": D, "z": z, "h0": h0}
     return {name: value.double().cuda() for name, value in named.items()}
 
 
 def plain(**v: Tensor) -> Pair:
     y, h = reference.selective_scan(
-        v["u"], functional.softplus(v["step"]), *(v[name] for name in ("A", "B", "C", "D", "h0"))
+        v["u"], functional.softplus(v["step"] + v["bias"]), *(v[name] for name in ("A", "B", "C", "D", "h0"))
     )
     return y * functional.silu(v["z"]), h
 
@@ -137,6 +138,36 @@ def test_the_convolution_is_that_of_the_cpu(steps: int, channels: int) -> None:
         found = form_for(torch.device("cuda")).convolve(both.cuda()[..., :channels], conv.cuda(), tail.cuda())
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one.cpu(), other)
+
+
+@gpu
+@pytest.mark.parametrize(("steps", "channels"), [(1, 72), (500, 128), (50, 20)])
+def test_the_convolution_of_a_training_has_the_gradients_of_the_cpu(steps: int, channels: int) -> None:
+    found = []
+    for device in ("cpu", "cuda"):
+        torch.manual_seed(steps)
+        conv, both = nn.Conv1d(channels, channels, 4, groups=channels), torch.randn(2, steps, 2 * channels)
+        tail, weight = torch.randn(2, 3, channels), torch.randn(2, steps, channels)
+        conv, both, tail = conv.to(device), both.to(device).requires_grad_(), tail.to(device).requires_grad_()
+        y, after = form_for(both.device).convolve(both[..., :channels], conv, tail)
+        (y * weight.to(device)).sum().backward()
+        leaves = (both, tail, *conv.parameters())
+        found.append([y.detach().cpu(), after.detach().cpu(), *(x.grad.cpu() for x in leaves if x.grad is not None)])
+    assert len(found[0]) == 6
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+@gpu
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(2, 37, 128), (1, 5, 72)])
+def test_the_sum_and_its_norm_are_those_of_torch(shape: tuple[int, int, int], kind: torch.dtype) -> None:
+    generator = torch.Generator("cuda").manual_seed(0)
+    x, y = (torch.randn(shape, generator=generator, device="cuda").to(kind) for _ in range(2))
+    with torch.no_grad():
+        found, expected = form_for(x.device).add_norm(x, y), form_for(torch.device("cpu")).add_norm(x, y)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 @gpu

@@ -78,3 +78,20 @@ def test_chunks_are_scored_as_they_come() -> None:
 
     scores = NetworkScorer(network(), HORIZON)(chunks())
     assert len(next(scores)) == 100
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize(("precision", "most"), [("float32", 1e-5), ("bfloat16", 0.03), ("float16", 0.01)])
+def test_scores_of_a_cuda_device_are_those_of_the_cpu(precision: str, most: float) -> None:
+    events = recording()
+    whole = score(events, chunk=len(events), window=len(events))
+    for chunk, window in ((len(events), 1000), (700, 4096)):
+        scorer = NetworkScorer(network().cuda(), HORIZON, window, precision)
+        chunks = (events[i : i + chunk] for i in range(0, len(events), chunk))
+        np.testing.assert_allclose(np.concatenate(list(scorer(chunks))), whole, rtol=0, atol=most)
+
+
+def test_half_precision_without_cuda_is_refused() -> None:
+    with pytest.raises(ValueError, match="precision: bfloat16 needs a CUDA device, found cpu"):
+        NetworkScorer(network(), HORIZON, precision="bfloat16")

@@ -105,11 +105,13 @@ def test_without_gradients_the_outputs_are_the_same_bits() -> None:
 def test_a_mixer_is_the_scan_between_its_softplus_and_its_gate() -> None:
     u, delta, A, B, C, D, h0 = inputs()
     step, z = delta.expm1().log(), torch.randn(u.shape, generator=torch.Generator().manual_seed(3))
-    y, h = mix(u, step, A, B, C, D, z, h0)
+    y, h = mix(u, step - 0.5, torch.full_like(D, 0.5), A, B, C, D, z, h0)
     plain, last = reference.selective_scan(*(value.double() for value in (u, delta, A, B, C, D, h0)))
     assert relative(y, plain * functional.silu(z.double())) < 2e-6
     assert relative(h, last) < 2e-6
-    for found, expected in zip(mix(u, step, A, B, C, D, z, None), mix(u, step, A, B, C, D, z, 0 * h0), strict=True):
+    for found, expected in zip(
+        mix(u, step, 0 * D, A, B, C, D, z, None), mix(u, step, 0 * D, A, B, C, D, z, 0 * h0), strict=True
+    ):
         assert torch.equal(found, expected)
 
 

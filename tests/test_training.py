@@ -17,6 +17,7 @@ from unflare.training import History, Step, Trainer, choose_threshold, parity, s
 from unflare.training.batches import Batches, stacked
 from unflare.training.computed import Computed
 from unflare.training.fit import learning_rate, loader, optimizer_of
+from unflare.training.precision import Precision
 from unflare.training.validation import masked_loss
 
 WINDOW = 25_000
@@ -169,7 +170,7 @@ def test_features_that_do_not_fit_the_memory_are_refused(
 
 
 def test_half_precision_is_refused_where_there_is_no_cuda(cache: Cache) -> None:
-    with pytest.raises(ValueError, match=r"training.precision: bfloat16 needs a CUDA device, found cpu"):
+    with pytest.raises(ValueError, match=r"precision: bfloat16 needs a CUDA device, found cpu"):
         Trainer(network(cache), PLAN.model_copy(update={"precision": "bfloat16"}))
 
 
@@ -200,3 +201,25 @@ def test_measuring_larger_batches_changes_no_weight(cache: Cache) -> None:
     assert all(row["events_per_second"] > 0 for row in found)
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert all(parameter.grad is None for parameter in net.parameters())
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_recorded_passes_are_the_network(cache: Cache, precision: str) -> None:
+    from unflare.training.replay import Replayed
+
+    net, autocast = network(cache).cuda(), Precision(precision, torch.device("cuda"))
+    recorded = Replayed(net)
+    for seed in range(3):
+        features = torch.randn(2, 64, 13, device="cuda", generator=torch.Generator("cuda").manual_seed(seed))
+        found = []
+        for run in (lambda x: net(x)[0], recorded):
+            net.zero_grad(set_to_none=True)
+            with autocast():
+                logits = run(features)
+            logits.float().square().mean().backward()
+            found.append([logits.detach().clone(), *(p.grad.clone() for p in net.parameters() if p.grad is not None)])
+        assert len(found[0]) == 1 + len(list(net.parameters()))
+        for one, other in zip(*found, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-2, atol=1e-2 * float(one.abs().max()))

@@ -10,6 +10,7 @@ from torch import Tensor
 from unflare.events import Array, Events
 from unflare.features import VERSION, PixelState, extract, sorting
 from unflare.network import Classifier, State, load_state, save_state, shipped
+from unflare.network.precision import autocast
 
 # Events that go through the network at a time: what fits the cache of a core, what keeps a GPU busy.
 WINDOWS = {"cpu": 4096, "cuda": 1 << 20}
@@ -22,11 +23,17 @@ class NetworkScorer:
     Pixels, convolution and scan carry their state from event to event, so neither the cuts between chunks nor `window`,
     the number of events that go through the network at a time, change the result beyond rounding. Memory does not grow
     with the recording. `features_window` (us) must be that of the training. Features are computed where the network is.
+    `precision` is float32, or on CUDA bfloat16 or float16, which is faster and moves a probability by up to 0.02.
+
+    Raises ValueError for half precision on another device.
     """
 
-    def __init__(self, network: Classifier, features_window: int, window: int | None = None) -> None:
+    def __init__(
+        self, network: Classifier, features_window: int, window: int | None = None, precision: str = "float32"
+    ) -> None:
         self.network = network.eval()
         self.features_window = features_window
+        self.autocast = autocast(precision, network.mean.device)
         self.window = window or WINDOWS[network.mean.device.type]
 
     @classmethod
@@ -92,8 +99,9 @@ class Passage:
 
     @torch.inference_mode()
     def _score(self, features: Tensor) -> Tensor:
-        logits, self.state = self.scorer.network(features[None], self.state)
-        probability: Tensor = logits[0].sigmoid()
+        with self.scorer.autocast():
+            logits, self.state = self.scorer.network(features[None], self.state)
+        probability: Tensor = logits[0].float().sigmoid()
         return probability
 
 

@@ -5,7 +5,7 @@ chunk is computed with them in front. A chunk costs as much as it has events, an
 small ones are the business of `pfd`.
 
 A call works on pieces of 2^24 events, so what it needs on the device besides the result, 52 bytes an event, does not
-grow with it: about 70 bytes for each event of a piece and of the 2 W before it; more in the plain form.
+grow with it: about 60 bytes for each event of a piece and of the 2 W before it; more in the plain form.
 """
 
 import json

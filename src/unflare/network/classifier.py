@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
-from torch.nn import functional
 
-from unflare.network.dispatch import implementation
+from unflare.network.dispatch import form_for, implementation
 from unflare.network.files import replace
 from unflare.network.kernels import Array
 from unflare.network.mamba import Mamba
+from unflare.network.norm import rms_norm
 from unflare.network.state import State
 from unflare.params import Network
 from unflare.runtime.tensors import read
@@ -45,12 +45,12 @@ class Classifier(nn.Module):
     def forward(self, features: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Logits (b, l) of features (b, l, 13), and the state after the last event. Without a state it begins here."""
         x = self.embedding((features - self.mean) / self.std)
-        after = []
+        normed, after, form = rms_norm(x), [], form_for(x.device)
         for i, layer in enumerate(self.layers):
-            y, layer_state = layer(_rms_norm(x), None if state is None else state[i])
-            x = x + y
+            y, layer_state = layer(normed, None if state is None else state[i])
+            x, normed = form.add_norm(x, y)
             after.append(layer_state)
-        return self.head(_rms_norm(x)).squeeze(-1), after
+        return self.head(normed).squeeze(-1), after
 
     @property
     def scan(self) -> str:
@@ -92,7 +92,3 @@ class Classifier(nn.Module):
             raise ValueError(f"{path}: weights and facts do not fit: {' '.join(str(error).split())}") from error
         network.facts = facts
         return network.to(device).eval()
-
-
-def _rms_norm(x: Tensor) -> Tensor:
-    return functional.rms_norm(x, x.shape[-1:], eps=1e-5)

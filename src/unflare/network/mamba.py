@@ -8,6 +8,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from unflare.network.dispatch import form_for
 
@@ -45,7 +46,8 @@ class Mamba(nn.Module):
         tail, h = (self.start(len(x))[0].to(u.dtype), None) if state is None else state
         u, tail = form.convolve(u, self.conv1d, tail)
         step, B, C = self.x_proj(u).split(self.split, dim=-1)
-        y, h = form.mix(u, self.dt_proj(step), -self.A_log.exp(), B, C, self.D, z, h)
+        step = functional.linear(step, self.dt_proj.weight)
+        y, h = form.mix(u, step, self.dt_proj.bias, -self.A_log.exp(), B, C, self.D, z, h)
         out: Tensor = self.out_proj(y)
         return out, (tail, h)
 

@@ -41,9 +41,9 @@ def _scan_error(layer: Mamba, x: Tensor) -> float:
     u, z = layer.in_proj(x).chunk(2, dim=-1)
     u = functional.silu(u)
     step, B, C = layer.x_proj(u).split(layer.split, dim=-1)
-    step, A, gate = layer.dt_proj(step), -layer.A_log.exp(), functional.silu(z.double())
-    y, _ = form_for(x.device).mix(u, step, A, B, C, layer.D, z, None)
-    h, delta = layer.start(1)[1].double(), functional.softplus(step.double())
+    step, A, gate = functional.linear(step, layer.dt_proj.weight), -layer.A_log.exp(), functional.silu(z.double())
+    y, _ = form_for(x.device).mix(u, step, layer.dt_proj.bias, A, B, C, layer.D, z, None)
+    h, delta = layer.start(1)[1].double(), functional.softplus(step.double() + layer.dt_proj.bias.double())
     error = 0.0
     for i in range(x.shape[1]):
         u_i, delta_i = u[:, i, :, None].double(), delta[:, i, :, None]

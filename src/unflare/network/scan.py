@@ -16,14 +16,22 @@ NAME = "selective scan, numba, float32"
 
 
 def mix(  # noqa: PLR0913 - the paper's letters
-    u: Tensor, step: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, z: Tensor, h0: Tensor | None
+    u: Tensor,
+    step: Tensor,
+    bias: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    z: Tensor,
+    h0: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """Gated outputs y silu(z) (b, l, d) of the scan whose Δ is softplus(step), and the state after the last step.
+    """Gated outputs y silu(z) (b, l, d) of the scan with Δ = softplus(step + bias), and the state after the last step.
 
-    step, z (b, l, d), all else as of `selective_scan`; without h0 the sequences begin here.
+    step, z (b, l, d), bias (d,), all else as of `selective_scan`; without h0 the sequences begin here.
     """
     h0 = A.new_zeros(len(u), *A.shape) if h0 is None else h0
-    y, h1 = selective_scan(u, functional.softplus(step), A, B, C, D, h0)
+    y, h1 = selective_scan(u, functional.softplus(step + bias), A, B, C, D, h0)
     return y * functional.silu(z), h1
 
 

@@ -1,7 +1,7 @@
 """Fitting the classifier, a step at a time. The loop computes; whoever iterates it logs, saves and draws."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -15,6 +15,7 @@ from unflare.params import Training
 from unflare.runtime import Clock, Ranks
 from unflare.training.batches import Batch, Batches
 from unflare.training.precision import Precision
+from unflare.training.replay import Replayed
 from unflare.training.sources import Source
 from unflare.training.validation import Validation, masked_loss, validate
 
@@ -44,7 +45,7 @@ class Trainer:
 
     def __init__(self, network: Classifier, plan: Training, ranks: Ranks = ALONE) -> None:
         self.network, self.plan, self.ranks = network, plan, ranks
-        self._wrapped = ranks.wrapped(network)
+        self._logits = _passes(network, ranks)
         self.optimizer = optimizer_of(network, plan)
         self.precision = Precision(plan.precision, network.mean.device)
         self.done = 0
@@ -86,7 +87,7 @@ class Trainer:
             with clock.queued("transfer"):
                 features, flare, mask = (tensor.to(device, non_blocking=True) for tensor in batch[:3])
             with clock.queued("forward"), self.precision():
-                logits, _ = self._wrapped(features)
+                logits = self._logits(features)
             with clock.queued("loss"):
                 loss = masked_loss(logits.float(), flare, mask, self.ranks.mean(mask.sum()))
             with clock.queued("backward"):
@@ -122,6 +123,14 @@ class Trainer:
             self.lowest = found.loss
             self.best = {name: value.cpu().clone() for name, value in self.network.state_dict().items()}
         return found
+
+
+def _passes(network: Classifier, ranks: Ranks) -> Callable[[Tensor], Tensor]:
+    """Features to logits: recorded on a CUDA device of its own; ranks exchange gradients in between, and launch."""
+    if network.mean.device.type == "cuda" and ranks.count == 1:
+        return Replayed(network)
+    wrapped = ranks.wrapped(network)
+    return lambda features: wrapped(features)[0]
 
 
 def fed(batches: Iterator[Batch]) -> Iterator[Batch]:

@@ -79,13 +79,14 @@ def tails(  # noqa: PLR0913
     chunk, sequence = tl.program_id(0), tl.program_id(2).to(tl.int64)
     rows = tl.program_id(1) * ROWS + tl.arange(0, ROWS)[:, None]
     A = load_states(inputs.A, rows, channels, N)
+    bias = tl.load(inputs.bias + rows, mask=rows < channels, other=0.0)
     g = ()
     for group in tl.static_range((N + GROUP - 1) // GROUP):
         g = g + (A[group] * 0.0,)
     first, steps = sequence * length + chunk * T, tl.minimum(T, length - chunk * T)
     for back in range(steps):
         at = first + steps - 1 - back
-        delta = softplus(read(inputs.step, at * strides.step, rows, channels))
+        delta = softplus(read(inputs.step, at * strides.step, rows, channels) + bias)
         z = read(inputs.z, at * strides.z, rows, channels)
         seen = read(dy, at * channels, rows, channels) * z * sigmoid(z)
         before = ()
@@ -127,6 +128,7 @@ def gradients(  # noqa: PLR0913
     place = sequence * chunks + chunk
     A = load_states(inputs.A, rows, channels, N)
     D = tl.load(inputs.D + rows, mask=inside, other=0.0)
+    bias = tl.load(inputs.bias + rows, mask=inside, other=0.0)
     program = (tl.program_id(0) * tl.num_programs(1) + tl.program_id(1)) * tl.num_programs(2) + tl.program_id(2)
     scratch += program.to(tl.int64) * T * ROWS * N
     first, steps = sequence * length + chunk * T, tl.minimum(T, length - chunk * T)
@@ -135,7 +137,7 @@ def gradients(  # noqa: PLR0913
     for t in range(steps):
         at = first + t
         store_states(scratch + t * ROWS * N, h, local, ROWS, N)
-        delta = softplus(read(inputs.step, at * strides.step, rows, channels))
+        delta = softplus(read(inputs.step, at * strides.step, rows, channels) + bias)
         x = delta * read(inputs.u, at * strides.u, rows, channels)
         h = advance(h, A, delta, x, inputs.B + at * strides.B, N)
 
@@ -149,7 +151,7 @@ def gradients(  # noqa: PLR0913
     for back in range(steps):
         t = steps - 1 - back
         at = first + t
-        raw = read(inputs.step, at * strides.step, rows, channels)
+        raw = read(inputs.step, at * strides.step, rows, channels) + bias
         u, z = read(inputs.u, at * strides.u, rows, channels), read(inputs.z, at * strides.z, rows, channels)
         delta, gate = softplus(raw), sigmoid(z)
         incoming = read(dy, at * channels, rows, channels)

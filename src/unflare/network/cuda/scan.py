@@ -1,16 +1,17 @@
 # mypy: disable-error-code="assignment"
 """Kernels of the selective scan (Gu & Dao 2023, Algorithm 2), and of what stands around it in a Mamba layer.
 
-    Δ = softplus(step)     h_t = exp(Δ_t A) h_{t-1} + Δ_t u_t B_t     y_t = (C_t · h_t + D u_t) silu(z_t)
+    Δ = softplus(step + bias)     h_t = exp(Δ_t A) h_{t-1} + Δ_t u_t B_t     y_t = (C_t · h_t + D u_t) silu(z_t)
 
-    u, step, z, y (b, l, d)     B, C (b, l, n)     A (d, n) float32     D (d,) float32     h (b, d, n) float32
+    u, step, z, y (b, l, d)     B, C (b, l, n)     A (d, n) float32     bias, D (d,) float32     h (b, d, n) float32
 
 A is handed over as A / ln 2, for exp(Δ A) is 2^(Δ A / ln 2) on a device.
 
 Time is cut into chunks of T steps, which run side by side. Three launches: `ends` goes through every chunk as if it
 began with a state of zeros; `carry` leads the true state from chunk to chunk; `outputs` goes through every chunk again,
-from its true beginning. A program has ROWS channels of one chunk, a lane each; their states stay in its registers, and
-B and C, which all channels share, are numbers that every lane reads.
+from its true beginning. A program is a warp and has ROWS channels of one chunk, two for a lane; their states stay in
+its registers, and B and C, which all channels share, are numbers that every lane reads. So few warps fit a processor
+that they must not wait for memory: a step asks for the channels of the next.
 """
 
 from typing import NamedTuple
@@ -30,6 +31,7 @@ class Inputs(NamedTuple):
     C: Tensor
     A: Tensor
     D: Tensor
+    bias: Tensor
 
 
 class Strides(NamedTuple):
@@ -63,14 +65,19 @@ def store_states(states: tl.tensor, values: tl.tuple, rows: tl.tensor, channels:
 
 
 @triton.jit
-def load_row(row: tl.tensor, N: tl.constexpr, PAIRED: tl.constexpr) -> tl.tuple:
-    """B or C of one step: N numbers float32. With PAIRED they are bfloat16, and two are read at once."""
+def load_row(row: tl.tensor, N: tl.constexpr, PACKED: tl.constexpr) -> tl.tuple:
+    """B or C of one step: N numbers float32. With PACKED they are bfloat16, and four are read at once."""
     found = ()
-    if PAIRED:
-        pairs = row.to(tl.pointer_type(tl.int32), bitcast=True)
-        for i in tl.static_range(N // 2):
-            both = tl.load(pairs + i)
-            found = found + ((both << 16).to(tl.float32, bitcast=True), (both & -65536).to(tl.float32, bitcast=True))
+    if PACKED:
+        fours = row.to(tl.pointer_type(tl.int64), bitcast=True)
+        for i in tl.static_range(N // 4):
+            four = tl.load(fours + i)
+            for half in tl.static_range(2):
+                both = (four >> 32 * half).to(tl.int32)
+                found = found + (
+                    (both << 16).to(tl.float32, bitcast=True),
+                    (both & -65536).to(tl.float32, bitcast=True),
+                )
     else:
         for n in tl.static_range(N):
             found = found + (tl.load(row + n).to(tl.float32),)
@@ -103,7 +110,7 @@ def ends(  # noqa: PLR0913
     T: tl.constexpr,
     N: tl.constexpr,
     ROWS: tl.constexpr,
-    PAIRED: tl.constexpr,
+    PACKED: tl.constexpr,
 ) -> None:
     """State at the end of each chunk from zeros, (b, chunks, d, n); the sum of Δ in it, (b, chunks, d)."""
     chunk, sequence = tl.program_id(0), tl.program_id(2).to(tl.int64)
@@ -111,15 +118,20 @@ def ends(  # noqa: PLR0913
     place = sequence * tl.num_programs(0) + chunk
     A = load_states(inputs.A, rows, channels, N)
     span = tl.zeros((ROWS,), tl.float32)
+    bias = tl.load(inputs.bias + rows, mask=rows < channels, other=0.0)
     h = ()
     for _ in tl.static_range(N):
         h = h + (span,)
-    first = sequence * length + chunk * T
-    for t in range(tl.minimum(T, length - chunk * T)):
-        at = first + t
-        delta = softplus(read(inputs.step, at * strides.step, rows, channels))
-        x = delta * read(inputs.u, at * strides.u, rows, channels)
-        h = advance(h, A, delta, x, load_row(inputs.B + at * strides.B, N, PAIRED), N)
+    first, steps = sequence * length + chunk * T, tl.minimum(T, length - chunk * T)
+    step = read(inputs.step, first * strides.step, rows, channels)
+    u = read(inputs.u, first * strides.u, rows, channels)
+    for t in range(steps):
+        at, ahead = first + t, first + tl.minimum(t + 1, steps - 1)
+        delta = softplus(step + bias)
+        x = delta * u
+        step = read(inputs.step, ahead * strides.step, rows, channels)
+        u = read(inputs.u, ahead * strides.u, rows, channels)
+        h = advance(h, A, delta, x, load_row(inputs.B + at * strides.B, N, PACKED), N)
         span += delta
     store_states(states + place * channels * N, h, rows, channels, N)
     tl.store(spans + place * channels + rows, span, mask=rows < channels)
@@ -167,7 +179,7 @@ def outputs(  # noqa: PLR0913
     T: tl.constexpr,
     N: tl.constexpr,
     ROWS: tl.constexpr,
-    PAIRED: tl.constexpr,
+    PACKED: tl.constexpr,
 ) -> None:
     """y (b, l, d) from the state at the beginning of each chunk, (b, chunks, d, n)."""
     chunk, sequence = tl.program_id(0), tl.program_id(2).to(tl.int64)
@@ -175,14 +187,23 @@ def outputs(  # noqa: PLR0913
     A = load_states(inputs.A, rows, channels, N)
     h = load_states(states + (sequence * tl.num_programs(0) + chunk) * channels * N, rows, channels, N)
     D = tl.load(inputs.D + rows, mask=rows < channels, other=0.0)
-    first = sequence * length + chunk * T
-    for t in range(tl.minimum(T, length - chunk * T)):
-        at = first + t
-        delta = softplus(read(inputs.step, at * strides.step, rows, channels))
-        u = read(inputs.u, at * strides.u, rows, channels)
-        h = advance(h, A, delta, delta * u, load_row(inputs.B + at * strides.B, N, PAIRED), N)
-        C, seen = load_row(inputs.C + at * strides.C, N, PAIRED), D * u
-        for n in tl.static_range(N):
-            seen += h[n] * C[n]
-        z = read(inputs.z, at * strides.z, rows, channels)
+    bias = tl.load(inputs.bias + rows, mask=rows < channels, other=0.0)
+    first, steps = sequence * length + chunk * T, tl.minimum(T, length - chunk * T)
+    next_step = read(inputs.step, first * strides.step, rows, channels)
+    next_u = read(inputs.u, first * strides.u, rows, channels)
+    next_z = read(inputs.z, first * strides.z, rows, channels)
+    for t in range(steps):
+        at, ahead = first + t, first + tl.minimum(t + 1, steps - 1)
+        delta, u, z = softplus(next_step + bias), next_u, next_z
+        next_step = read(inputs.step, ahead * strides.step, rows, channels)
+        next_u = read(inputs.u, ahead * strides.u, rows, channels)
+        next_z = read(inputs.z, ahead * strides.z, rows, channels)
+        h = advance(h, A, delta, delta * u, load_row(inputs.B + at * strides.B, N, PACKED), N)
+        C, seen, odd = load_row(inputs.C + at * strides.C, N, PACKED), D * u, u * 0.0
+        for n in tl.static_range(N):  # two sums, for one would wait for itself
+            if n % 2 == 0:
+                seen += h[n] * C[n]
+            else:
+                odd += h[n] * C[n]
+        seen += odd
         tl.store(y + at * channels + rows, (seen * z / (1 + tl.exp(-z))).to(y.dtype.element_ty), mask=rows < channels)
