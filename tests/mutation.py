@@ -46,7 +46,7 @@ def mutated(content: bytes, rng: np.random.Generator) -> bytes:
 
 
 def outcome(path: Path, shape: tuple[int, int], *, repair: bool, copy: bool) -> str:
-    """refused or read, or what is wrong with how it went."""
+    """read, refused, or died (a decoder, in its own process); else what is wrong with how it went."""
     start = time.monotonic()
     try:
         with open_recording(path, shape, repair=repair) as recording:
@@ -54,6 +54,7 @@ def outcome(path: Path, shape: tuple[int, int], *, repair: bool, copy: bool) -> 
     except ValueError as error:
         said = str(error)
         found = "refused" if said.startswith(str(path.parent)) and "\n" not in said else f"a sentence such as {said!r}"
+        found = "died" if "its decoder ended with signal" in said else found
     except BaseException as error:  # noqa: BLE001 - that is what is looked for
         found = f"{type(error).__name__}: {error}"
     return found if time.monotonic() - start < SLOW else "slow"
@@ -100,9 +101,9 @@ def forked(path: Path, head: Head, beside: Counter[str]) -> Iterator[np.ndarray]
         while len(size := output.read(8)) == 8:
             content = output.read(int.from_bytes(size, "little") * decoder.ROW.itemsize)
             yield np.frombuffer(content[: len(content) // 13 * 13], decoder.ROW)
-    _, status = os.waitpid(process, 0)
-    if status:
-        raise ValueError(f"{path}: its decoder ended with {status}")
+    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    if code:
+        raise ValueError(f"{path}: its decoder ended with {'signal' if code < 0 else 'exit code'} {abs(code)}")
 
 
 def _decode_and_leave(path: Path, head: Head, writing: int) -> None:

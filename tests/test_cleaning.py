@@ -16,7 +16,7 @@ from zygote import Zygote
 
 import unflare
 from unflare.commands import app
-from unflare.commands.clean import RESUME
+from unflare.commands.progress import RESUME
 from unflare.features import VERSION
 from unflare.inference import NetworkScorer
 from unflare.network import Classifier

@@ -53,6 +53,8 @@ def main() -> None:
     with one_sentence("unflare"):
         try:
             ending = app(standalone_mode=False)
+        except (KeyboardInterrupt, typer.Abort):
+            sys.exit("unflare: stopped")
         except TyperException as error:
             raise ValueError(" ".join(error.format_message().split())) from error
     sys.exit(ending)

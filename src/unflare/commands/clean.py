@@ -18,7 +18,7 @@ from unflare.commands.opening import (
     opened,
     refuse_output,
 )
-from unflare.commands.progress import progress, stoppable
+from unflare.commands.progress import RESUME, progress, stoppable
 
 if TYPE_CHECKING:
     from unflare.cleaning import Method, Summary
@@ -61,15 +61,12 @@ def clean(  # noqa: PLR0913 - a command has as many options as its users need
 
     by = chosen(method, model, device)
     limit = _threshold(by, threshold, keep_background)
-    with opened(recording, sensor, repair=repair) as source, progress("cleaning") as told, stoppable(RESUME):
+    with stoppable(RESUME), opened(recording, sensor, repair=repair) as source, progress("cleaning") as told:
         if (form := format_of_copy(source, output)) != source.format:
             typer.echo(f"{output}: {source.format} is read, {form} is written")
         summary = cleaning.clean(source, output, by, limit, told, resume=resume)
     typer.echo("\n".join(lines(summary)))
     typer.echo(output)
-
-
-RESUME = "nothing is written yet; the same command with --resume goes on"
 
 
 def _threshold(by: "Method", threshold: float | None, keep_background: float | None) -> float:

@@ -8,6 +8,8 @@ from types import FrameType
 
 import typer
 
+RESUME = "nothing is written yet; the same command with --resume goes on"
+
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:

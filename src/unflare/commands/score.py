@@ -18,7 +18,7 @@ from unflare.commands.opening import (
     opened,
     refuse_output,
 )
-from unflare.commands.progress import progress, stoppable
+from unflare.commands.progress import RESUME, progress, stoppable
 
 EXAMPLES = """Examples:
 
@@ -46,7 +46,6 @@ def score(  # noqa: PLR0913 - a command has as many options as its users need
     from unflare import cleaning
 
     by = chosen(method, model, device)
-    going_on = "nothing is written yet; the same command with --resume goes on"
-    with opened(recording, sensor, repair=repair) as source, progress("scoring") as told, stoppable(going_on):
+    with stoppable(RESUME), opened(recording, sensor, repair=repair) as source, progress("scoring") as told:
         cleaning.write_scores(source, output, by, told, resume=resume)
     typer.echo(output)

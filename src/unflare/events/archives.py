@@ -9,6 +9,7 @@ from pathlib import Path
 
 from unflare.events.aside import aside
 from unflare.events.flare7k import walk
+from unflare.events.hdf5 import names
 
 ENDING = "_events_left.zip"
 MEMBERS = ("events.h5", "rectify_map.h5")
@@ -46,7 +47,7 @@ def _unpack(path: Path, folder: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             found = {name.rpartition("/")[2]: name for name in archive.namelist()}
             if MEMBERS[0] not in found:
-                raise ValueError(f"{path}: expected {MEMBERS[0]} in the archive, found {', '.join(found) or 'nothing'}")
+                raise ValueError(f"{path}: expected {MEMBERS[0]} in the archive, found {names(found)}")
             for name in MEMBERS:
                 if name in found:
                     with archive.open(found[name]) as member, (folder / name).open("wb") as file:

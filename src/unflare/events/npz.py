@@ -12,6 +12,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.lib import format as npy
 
+from unflare.events.hdf5 import names
 from unflare.events.recording import DSEC_SHAPE
 from unflare.events.stream import DTYPES, Array
 from unflare.events.streamed import Streamed
@@ -44,12 +45,12 @@ class Npz(Streamed):
 
     def __init__(self, path: Path, shape: tuple[int, int] | None = None, *, repair: bool = False) -> None:
         with _archive(path) as archive:
-            names = [name.removesuffix(".npy") for name in archive.namelist()]
-            if not set(DTYPES) <= set(names):
-                raise ValueError(f"{path}: expected arrays t, x, y and p, found {', '.join(names) or 'none'}")
-            self.beside = tuple(name for name in names if name not in (*DTYPES, RESOLUTION))
+            held = [name.removesuffix(".npy") for name in archive.namelist()]
+            if not set(DTYPES) <= set(held):
+                raise ValueError(f"{path}: expected arrays t, x, y and p, found {names(held)}")
+            self.beside = tuple(name for name in held if name not in (*DTYPES, RESOLUTION))
             self.compressed = archive.getinfo("t.npy").compress_type != zipfile.ZIP_STORED
-            self.resolution = _resolution(archive, path) if RESOLUTION in names else None
+            self.resolution = _resolution(archive, path) if RESOLUTION in held else None
         said = None if self.resolution is None else (int(self.resolution[1]), int(self.resolution[0]))
         super().__init__(path, said or shape or DSEC_SHAPE, repair=repair)
 

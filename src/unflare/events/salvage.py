@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from unflare.events.hdf5 import CHUNK, column, one_sentence
+from unflare.events.hdf5 import CHUNK, column, names, one_sentence
 from unflare.events.plain import sensor
 from unflare.events.recording import DSEC_SHAPE
 from unflare.events.stream import DTYPES, Array
@@ -21,7 +21,7 @@ class Salvaged(Streamed):
     def __init__(self, path: Path, shape: tuple[int, int] | None = None) -> None:
         with one_sentence(path), h5py.File(path, "r") as file:
             if not isinstance(file.get("events"), h5py.Group):
-                raise ValueError(f"{path}: expected a group 'events', found {', '.join(file) or 'nothing'}")
+                raise ValueError(f"{path}: expected a group 'events', found {names(file)}")
             said = sensor(file, path)
         super().__init__(path, said or shape or DSEC_SHAPE, repair=True)
 
