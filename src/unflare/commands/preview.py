@@ -17,7 +17,7 @@ def preview(  # noqa: PLR0913 - a command has as many options as its users need
         Path, typer.Option("--output", "-o", metavar="OUT", help="A name that ends in .png, .mp4 or .gif.")
     ],
     against: Annotated[
-        Path | None, typer.Option(metavar="OTHER", help="A second recording beside it, such as its cleaned copy.")
+        Path | None, typer.Option(metavar="OTHER", help="Its cleaned copy: before, after and what was removed.")
     ] = None,
     start: Annotated[
         float | None,
