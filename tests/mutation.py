@@ -112,6 +112,8 @@ def _decode_and_leave(path: Path, head: Head, writing: int) -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        limit = decoder.LIMIT + int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for the rest of this process
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         os.dup2(writing, 1)

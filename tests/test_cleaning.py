@@ -126,7 +126,7 @@ def test_a_passage_that_was_saved_goes_on_with_the_same_bits(tmp_path: Path, mod
     assert all(np.array_equal(after.score(parts[i]), expected[i]) for i in (2, 3))
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_an_interruption_leaves_no_output_and_resume_ends_with_the_same_bytes(
     tmp_path: Path, model: Path, command: Zygote, number: signal.Signals
 ) -> None:
@@ -266,9 +266,9 @@ def test_the_examples_of_the_docstrings_are_true(tmp_path: Path, monkeypatch: py
 
 def test_cleaning_five_times_the_events_takes_no_more_memory(tmp_path: Path, command: Zygote) -> None:
     peaks = []
-    for count in (600_000, 3_000_000):
+    for count in (400_000, 2_000_000):
         path = written(tmp_path, "DAT", some_events(count, (200, 300)))
         done = command("clean", path, "-o", tmp_path / f"out{count}.dat", "--method", "keep_all", chunk=1 << 14)
         assert done.code == 0, done.err
         peaks.append(done.peak)
-    assert peaks[1] - peaks[0] < 12 << 10  # KiB; the events of the longer one are 37 MiB
+    assert peaks[1] - peaks[0] < 10 << 10  # KiB; the events of the longer one are 25 MiB

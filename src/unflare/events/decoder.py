@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROW = np.dtype([("t", "<u8"), ("x", "<u2"), ("y", "<u2"), ("p", "u1")])
-LIMIT = 1 << 31  # bytes of address space: what a damaged or malicious file may make a decoder ask for
-PIECE = 1 << 16  # events, or a few more
+LIMIT = 3 << 28  # bytes of address space: what a damaged or malicious file may make a decoder ask for
+PIECE = 1 << 13  # events, or a few more: what is lost where the process is killed
 
 Rows = NDArray[Any]
 
@@ -75,6 +75,7 @@ def _send(out: BinaryIO, pending: list[Rows]) -> None:
     if pending:
         rows = np.concatenate(pending)
         out.write(len(rows).to_bytes(8, "little") + rows.tobytes())
+        out.flush()
 
 
 if __name__ == "__main__":

@@ -40,9 +40,7 @@ def open_recording(path: Path | str, shape: tuple[int, int] | None = None, *, re
     if zipfile.is_zipfile(path):
         return Npz(path, shape, repair=repair)
     if h5py.is_hdf5(path):
-        if repair:
-            return Salvaged(path, shape)
-        return (Dsec if _has_milliseconds(path) else PlainHdf5)(path, shape)
+        return _salvaged(path, shape) if repair else _hdf5(path, shape)
     if said := head(path, shape):
         return Foreign(path, said, repair=repair)
     if layout(path):
@@ -61,6 +59,19 @@ def load(path: Path | str) -> Events:
     """
     with open_recording(path) as recording:
         return recording.read(0, recording.count)
+
+
+def _hdf5(path: Path, shape: tuple[int, int] | None) -> Recording:
+    return (Dsec if _has_milliseconds(path) else PlainHdf5)(path, shape)
+
+
+def _salvaged(path: Path, shape: tuple[int, int] | None) -> Recording:
+    """A file that is in order is no less readable for it, but for its times, which count from its first event."""
+    try:
+        with _hdf5(path, shape):
+            return Salvaged(path, shape, None)
+    except ValueError as error:
+        return Salvaged(path, shape, str(error).removeprefix(f"{path}: "))
 
 
 def _has_milliseconds(path: Path) -> bool:

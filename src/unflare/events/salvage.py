@@ -1,5 +1,6 @@
 """What can still be read of a damaged HDF5 file."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,14 +17,16 @@ from unflare.events.streamed import Streamed
 class Salvaged(Streamed):
     """The columns events/{t,x,y,p} as far as all four go, whatever ms_to_idx says. Times count from the first event."""
 
-    format = "HDF5"
+    format = "damaged HDF5"
 
-    def __init__(self, path: Path, shape: tuple[int, int] | None = None) -> None:
+    def __init__(self, path: Path, shape: tuple[int, int] | None, fault: str | None) -> None:
+        """`fault` is why the file was refused, if it was."""
         with one_sentence(path), h5py.File(path, "r") as file:
             if not isinstance(file.get("events"), h5py.Group):
                 raise ValueError(f"{path}: expected a group 'events', found {names(file)}")
             said = sensor(file, path)
         super().__init__(path, said or shape or DSEC_SHAPE, repair=True)
+        self.repaired = Counter(self.repaired) + Counter({f"fault: {fault}": 1} if fault else {})
 
     def _raw(self) -> Iterator[dict[str, Array]]:
         with one_sentence(self.path), h5py.File(self.path, "r") as file:

@@ -74,7 +74,7 @@ def _one_failure(path: Path, form: str) -> Iterator[None]:
     sys.unraisablehook, sys.excepthook = _silent, _silent
     try:
         yield
-    except (OSError, RuntimeError, EOFError) as error:
+    except (OSError, RuntimeError, KeyError, EOFError) as error:
         traceback.clear_frames(error.__traceback__)
         if isinstance(error, OSError) and error.errno:
             raise OSError(error.errno, os.strerror(error.errno), error.filename or str(path)) from None
