@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from unflare.events.stream import Array, Events
 from unflare.events.unsound import sound
 
 MARK = 1 << 16  # events between two times that are remembered, 16 bytes each
+HELD = 1 << 19  # events that are held: a window is found, then read
 FARTHEST = 1 << 61  # us on either side of 0: differences of such times fit int64
 
 
@@ -28,7 +29,7 @@ class Block(NamedTuple):
 class Streamed(Recording):
     """Times count from the first event. Opening reads the file once, so that every value has been looked at.
 
-    What is read next begins where the last read ended, and costs no more than its length; what lies before it begins
+    Reading goes forward: it costs what lies between this read and the last. A step back by more than HELD events begins
     the file anew. With `repair` events that cannot be are left out, and so is what follows damage; `repaired` says so.
     """
 
@@ -79,28 +80,31 @@ class Streamed(Recording):
 
     def _rewind(self) -> None:
         self._stream = self._blocks(Counter())
-        self._at, self._block = 0, next(self._stream, None)
+        self._recent = deque([(0, next(self._stream, Block(self._none(), {})))])
 
     def _span(self, first: int, last: int) -> list[Block]:
         """What holds the events first, ..., last - 1; one block, which may be empty, or more."""
-        if first < self._at:
+        if first < self._recent[0][0]:
             self._stream.close()
             self._rewind()
-        parts = [Block(self._none(), {})] if self._block is None else []
-        while self._block is not None:
-            events, stored = self._block
-            part = slice(max(first - self._at, 0), max(last - self._at, 0))
+        parts: list[Block] = []
+        for at, (events, stored) in self._following():
+            part = slice(max(first - at, 0), max(last - at, 0))
             if not parts or part.start < len(events):
                 parts.append(Block(events[part], {name: column[part] for name, column in stored.items()}))
-            if last <= self._at + len(events):
-                break
-            self._at += len(events)
-            self._block = next(self._stream, None)
-        if self._block is None and last > self._at:
-            raise ValueError(
-                f"{self.path}: expected {self.count} events, as before, found {self._at}: the file changed"
-            )
-        return parts
+            if last <= at + len(events):
+                return parts
+        raise ValueError(f"{self.path}: expected {self.count} events, as before, found fewer: the file changed")
+
+    def _following(self) -> Iterator[tuple[int, Block]]:
+        """Blocks and the numbers of their first events: those that are held, then those that come next."""
+        yield from tuple(self._recent)
+        for block in self._stream:
+            at, before = self._recent[-1]
+            self._recent.append((at + len(before.events), block))
+            while at - self._recent[1][0] > HELD:
+                self._recent.popleft()
+            yield self._recent[-1]
 
     def _none(self) -> Events:
         return checked({name: np.empty(0, np.int64) for name in "txyp"}, self.shape, self.path)
