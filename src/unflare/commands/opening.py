@@ -35,7 +35,7 @@ def opened(path: Path, sensor: str | None, *, repair: bool) -> "Recording":
     """Raises FileNotFoundError, or ValueError of one sentence."""
     from unflare.events import open_recording
 
-    return open_recording(path, _shape(sensor), repair=repair)
+    return open_recording(path, sensor_shape(sensor), repair=repair)
 
 
 def chosen(method: str | None, model: Path | None, device: str) -> "Method":
@@ -54,10 +54,11 @@ def refuse_output(output: Path, recording: Path, *, force: bool) -> None:
     if output.is_dir() or output.resolve() == recording.resolve():
         raise ValueError(f"{output}: expected the name of a new file, not of a folder or of what is read")
     if output.exists() and output.stat().st_size and not force:
-        raise ValueError(f"{output}: is there already; --force replaces it")
+        raise ValueError(f"{output} is there already; --force replaces it")
 
 
-def _shape(sensor: str | None) -> tuple[int, int] | None:
+def sensor_shape(sensor: str | None) -> tuple[int, int] | None:
+    """(height, width) of WIDTHxHEIGHT. Raises ValueError of one sentence."""
     if sensor is None:
         return None
     found = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})", sensor)

@@ -36,7 +36,7 @@ def open_recording(path: Path | str, shape: tuple[int, int] | None = None, *, re
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
     if not path.is_file():
-        raise ValueError(f"{path}: expected a recording, found a folder")
+        raise ValueError(f"{path}: expected a recording, found {'a folder' if path.is_dir() else 'no regular file'}")
     if zipfile.is_zipfile(path):
         return Npz(path, shape, repair=repair)
     if h5py.is_hdf5(path):
