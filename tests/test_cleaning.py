@@ -126,15 +126,13 @@ def test_a_passage_that_was_saved_goes_on_with_the_same_bits(tmp_path: Path, mod
     assert all(np.array_equal(after.score(parts[i]), expected[i]) for i in (2, 3))
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_an_interruption_leaves_no_output_and_resume_ends_with_the_same_bytes(
-    tmp_path: Path, model: Path, command: Zygote, number: signal.Signals
+    tmp_path: Path, model: Path, command: Zygote
 ) -> None:
     path, out = written(tmp_path, "DSEC HDF5", some_events()), tmp_path / "out.h5"
     call = ("clean", path, "-o", out, "--model", model)
-    stopped = command(*call, chunk=256, marks=7, number=number)
-    assert stopped.code == (-9 if number == signal.SIGKILL else 128 + number)
-    assert number == signal.SIGKILL or stopped.err == f"unflare: stopped; {RESUME}\n"
+    stopped = command(*call, chunk=256, marks=7, number=signal.SIGTERM)
+    assert (stopped.code, stopped.err) == (128 + signal.SIGTERM, f"unflare: stopped; {RESUME}\n")
     unfinished = tmp_path / ".out.h5.unfinished"
     assert {one.name for one in tmp_path.iterdir()} == {path.name, unfinished.name}
     changed = command(*call, "--resume", "--threshold", "0.9", chunk=256)
@@ -149,7 +147,7 @@ def test_an_interruption_leaves_no_output_and_resume_ends_with_the_same_bytes(
     assert out.read_bytes() == content
 
 
-@pytest.mark.parametrize("kind", ["DSEC HDF5", "npz", "csv", "EVT2", "AEDAT4", "event stream"])
+@pytest.mark.parametrize("kind", ["DSEC HDF5", "npz", "EVT2", "AEDAT4"])
 def test_a_full_disk_is_one_sentence_and_leaves_no_output(tmp_path: Path, command: Zygote, kind: str) -> None:
     path = written(tmp_path, kind, some_events(20_000))
     out = path.with_stem("out")
@@ -264,11 +262,11 @@ def test_the_examples_of_the_docstrings_are_true(tmp_path: Path, monkeypatch: py
         assert (found.failed, found.attempted > 2) == (0, True)
 
 
-def test_cleaning_five_times_the_events_takes_no_more_memory(tmp_path: Path, command: Zygote) -> None:
+def test_cleaning_more_events_takes_no_more_memory(tmp_path: Path, command: Zygote) -> None:
     peaks = []
-    for count in (400_000, 2_000_000):
+    for count in (500_000, 1_200_000):
         path = written(tmp_path, "DAT", some_events(count, (200, 300)))
         done = command("clean", path, "-o", tmp_path / f"out{count}.dat", "--method", "keep_all", chunk=1 << 14)
         assert done.code == 0, done.err
         peaks.append(done.peak)
-    assert peaks[1] - peaks[0] < 10 << 10  # KiB; the events of the longer one are 25 MiB
+    assert peaks[1] - peaks[0] < 5 << 10  # KiB; what the longer one has more is 9 MiB

@@ -24,7 +24,7 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
-        task = bar.add_task(what, total=0, speed="")
+        task = bar.add_task(what, total=0, speed="...")
 
         def told(done: int, total: int) -> None:
             speed = bar.tasks[0].speed

@@ -15,7 +15,7 @@ from unflare.events.stream import Array, Events
 from unflare.events.unsound import sound
 
 MARK = 1 << 16  # events between two times that are remembered, 16 bytes each
-HELD = 1 << 19  # events that are held: a window is found, then read
+HELD = 1 << 18  # events that are held: a window is found, then read
 FARTHEST = 1 << 61  # us on either side of 0: differences of such times fit int64
 
 
