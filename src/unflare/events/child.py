@@ -16,6 +16,8 @@ from unflare.events import decoder
 from unflare.events.heads import Head
 from unflare.events.stream import Array
 
+PIECE = 1 << 16  # events
+
 
 def decoded(path: Path, head: Head, beside: Counter[str]) -> Iterator[Array]:
     """The events as rows of decoder.ROW, some at a time; what else was found is counted in `beside` at the end.
@@ -31,9 +33,7 @@ def decoded(path: Path, head: Head, beside: Counter[str]) -> Iterator[Array]:
         )
         assert process.stdout
         try:
-            while len(size := process.stdout.read(8)) == 8:
-                rows = process.stdout.read(int.from_bytes(size, "little") * decoder.ROW.itemsize)
-                yield np.frombuffer(rows[: len(rows) // decoder.ROW.itemsize * decoder.ROW.itemsize], decoder.ROW)
+            yield from _gathered(_pieces(process.stdout))
             if process.wait():
                 raise ValueError(
                     f"{path}: expected a whole {head.format} file, found it damaged: {_why(process, said)}"
@@ -46,6 +46,23 @@ def decoded(path: Path, head: Head, beside: Counter[str]) -> Iterator[Array]:
             process.kill()
             process.wait()
             process.stdout.close()
+
+
+def _pieces(output: IO[bytes]) -> Iterator[Array]:
+    while len(size := output.read(8)) == 8:
+        rows = output.read(int.from_bytes(size, "little") * decoder.ROW.itemsize)
+        yield np.frombuffer(rows[: len(rows) // decoder.ROW.itemsize * decoder.ROW.itemsize], decoder.ROW)
+
+
+def _gathered(pieces: Iterator[Array]) -> Iterator[Array]:
+    """The same events, PIECE or a few more at a time."""
+    waiting: list[Array] = []
+    for piece in pieces:
+        waiting.append(piece)
+        if sum(map(len, waiting)) >= PIECE:
+            yield np.concatenate(waiting)
+            waiting = []
+    yield np.concatenate([np.empty(0, decoder.ROW), *waiting])
 
 
 def _why(process: "subprocess.Popen[bytes]", said: IO[bytes]) -> str:
