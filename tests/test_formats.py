@@ -272,6 +272,7 @@ def test_a_header_without_the_sensor_asks_for_it(tmp_path: Path) -> None:
     assert open_recording(path, SHAPE).shape == SHAPE
     path.write_bytes(b"% plugin_name hal_plugin_gen3_fx3\n% evt 2.0\n" + rest)
     assert open_recording(path).shape == (480, 640)
+    assert open_recording(path, SHAPE).shape == SHAPE
     path.write_bytes(b"% evt 2.1\n" + rest)
     with pytest.raises(ValueError, match=r"expected EVT .* found evt 2.1"):
         open_recording(path)

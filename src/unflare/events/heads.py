@@ -71,7 +71,7 @@ def _prophesee(file: IO[bytes], path: Path, shape: tuple[int, int] | None) -> He
         lines.append(line[2:].decode("latin-1").strip())
         length += len(line)
     text = "\n".join(lines)
-    said = _size(text) or shape
+    said = _size(text) or shape or _of_plugin(text)
     version = re.search(r"^evt (\d[\d.]*)|^format EVT(\d[\d.]*)", text, re.MULTILINE)
     if version:
         number = (version[1] or version[2]).removesuffix(".0")
@@ -95,6 +95,10 @@ def _size(text: str) -> tuple[int, int] | None:
     sizes = [re.search(rf"^{name} (\d+)", text, re.MULTILINE | re.IGNORECASE) for name in ("Height", "Width")]
     if sizes[0] and sizes[1]:
         return int(sizes[0][1]), int(sizes[1][1])
+    return None
+
+
+def _of_plugin(text: str) -> tuple[int, int] | None:
     plugin = re.search(r"^plugin_name \w*_(gen\w+?|imx\d+)(_|$)", text, re.MULTILINE)
     return PLUGINS.get(plugin[1]) if plugin else None
 
