@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unflare.network import norm
 from unflare.network.convolution import causal_conv, tail_after
 from unflare.network.cuda.convolution import convolve as convolve_without_gradients
 from unflare.network.cuda.mixing import mix as own
 from unflare.network.cuda.norm import add_norm as add_norm_without_gradients
+from unflare.network.norm import add_norm as add_norm_in_torch
 
 __all__ = ["add_norm", "convolve", "mix", "name", "own"]
 
@@ -38,9 +38,9 @@ def convolve(x: Tensor, conv: nn.Conv1d, tail: Tensor) -> tuple[Tensor, Tensor]:
     return functional.silu(y), after
 
 
-def add_norm(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def add_norm(x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
     """As `unflare.network.norm.add_norm`."""
-    return norm.add_norm(x, y) if torch.is_grad_enabled() else add_norm_without_gradients(x, y)
+    return (add_norm_in_torch if torch.is_grad_enabled() else add_norm_without_gradients)(x, y)
 
 
 def mix(  # noqa: PLR0913
