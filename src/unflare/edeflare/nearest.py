@@ -24,7 +24,7 @@ DEEP = 64  # entries of the stack: FAN - 1 a level and one, for levels enough fo
 def nearest(points: Array, queries: Array, far: float = math.inf) -> Array:
     """Euclidean distance from each query float64 (m, 4) to the nearest point float64 (n, 4), at most `far`; (m,).
 
-    Coordinates are finite; `far` without points. Runs on as many threads as numba does; they change no bits.
+    Coordinates are finite; `far` without points. Lets other threads run.
     """
     if not len(points) or not len(queries):
         return np.full(len(queries), far)
@@ -39,14 +39,13 @@ def nearest(points: Array, queries: Array, far: float = math.inf) -> Array:
     order = np.argsort(asked)
     beside = np.searchsorted(code, asked[order])
     found = np.empty(len(queries))
-    threads = numba.get_num_threads()
-    _search(points, boxes, starts, queries, order, beside, far * far, threads, found)
+    _search(points, boxes, starts, queries, order, beside, far * far, found)
     return found
 
 
 def _boxes(points: Array) -> tuple[Array, Array]:
     """Lowest and highest coordinates (boxes, 8), levels after each other from below; and where levels start."""
-    levels = []
+    levels: list[Array] = []
     low = high = points
     size = LEAF
     while len(low) > 1 or not levels:
@@ -59,7 +58,7 @@ def _boxes(points: Array) -> tuple[Array, Array]:
 
 @numba.njit(cache=True, nogil=True)
 def _codes(points: Array, low: Array, scale: Array) -> Array:
-    """Place of each point on the curve, int64: bits of the first three coordinates in turn, that of the fourth first."""
+    """Places on the curve, int64 (n,): bits of the first three coordinates in turn, above them that of the fourth."""
     found = np.empty(len(points), np.int64)
     for i in range(len(points)):
         code = np.int64(0)
@@ -74,26 +73,8 @@ def _codes(points: Array, low: Array, scale: Array) -> Array:
     return found
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
-def _search(  # noqa: PLR0913
-    points: Array,
-    boxes: Array,
-    starts: Array,
-    queries: Array,
-    order: Array,
-    beside: Array,
-    far: float,
-    threads: int,
-    found: Array,
-) -> None:
-    """Each thread takes a stretch of the curve."""
-    for thread in numba.prange(threads):
-        first, last = len(order) * thread // threads, len(order) * (thread + 1) // threads
-        _along(points, boxes, starts, queries, order[first:last], beside[first:last], far, found)
-
-
 @numba.njit(cache=True, nogil=True)
-def _along(  # noqa: PLR0913
+def _search(  # noqa: C901, PLR0913
     points: Array, boxes: Array, starts: Array, queries: Array, order: Array, beside: Array, far: float, found: Array
 ) -> None:
     top_level, count = len(starts) - 2, len(points)

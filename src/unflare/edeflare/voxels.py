@@ -71,7 +71,7 @@ def _fill(  # noqa: PLR0913
 
 
 @numba.njit(cache=True, nogil=True)
-def _compare(estimate: Array, truth: Array) -> Array:
+def _compare(estimate: Array, truth: Array) -> Array:  # noqa: C901
     """In the order of `Counts`; a row of pools at a time, which stays in the cache."""
     found = np.zeros(12, np.int64)
     bins, height, width = estimate.shape
@@ -84,12 +84,13 @@ def _compare(estimate: Array, truth: Array) -> Array:
                 sums[half] = 0
                 for row in range(2 * half, 2 * half + 2):
                     for column in range(width):
-                        a, b = np.int64(estimate[k, top + row, column]), np.int64(truth[k, top + row, column])
-                        if a == 0 and b == 0:
+                        a, b = int(estimate[k, top + row, column]), int(truth[k, top + row, column])
+                        if not a and not b:
                             continue
+                        rise, fall = max(a, 0) - max(b, 0), max(-a, 0) - max(-b, 0)
                         found[0] += (a - b) * (a - b)
-                        sums[half, 0, column // 2] += max(a, 0) - max(b, 0)
-                        sums[half, 1, column // 2] += max(-a, 0) - max(-b, 0)
+                        sums[half, 0, column // 2] += rise
+                        sums[half, 1, column // 2] += fall
                         found[3] += a != 0
                         found[4] += b != 0
                         found[5] += a * b > 0

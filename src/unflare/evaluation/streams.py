@@ -1,17 +1,18 @@
 """Metrics of a de-flared stream that no deletion, no clock and no scale of its own can please.
 
-Beside the published ones (`unflare.edeflare`), whose Chamfer distance goes one way, between streams that are each scaled
-by their own extremes, and whose stretches without events are left out:
+Beside the published ones (`unflare.edeflare`), whose Chamfer distance goes one way, between streams that are each
+scaled by their own extremes, and whose stretches without events are left out:
 
 - Distances go both ways, so that what is missing costs as much as what is left over, and both streams have one fixed
-  scale: 100 is the sensor's width in x, its height in y, and WINDOW, 100 ms, in t. An event of the other polarity is 100
-  away wherever it is, and 100 is the most that a distance can be. That is the scale that the authors' paper describes.
+  scale: 100 is the sensor's width in x, its height in y, and 100 ms in t. An event of the other polarity is 100 away
+  wherever it is, and 100 is the most that a distance can be. That is the scale that the authors' paper describes.
 - Voxels have the authors' size, 8 bins of 2.5 ms in each 20 ms, but one clock, which starts where it is told, and
   stretches without events count as zeros. Sums are over all stretches before they are divided.
 """
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class Streams:
 
 
 def streams(estimate: Events, truth: Events, span: tuple[int, int], away: Array | None = None) -> Streams:
-    """Both streams on the clock of `span`, first and last microsecond, the last one excluded.
+    """Both streams on the clock of `span`, in microseconds: from, to; an event at its very end belongs to it.
 
     `away` are the `distances` from estimate to truth where they are known: those of a stream also serve any part of it.
     Raises ValueError if the streams are of different sensors, or the span is empty.
@@ -59,7 +60,7 @@ def streams(estimate: Events, truth: Events, span: tuple[int, int], away: Array 
     return Streams(
         _mean([float(way.mean()) for way in known]),
         _mean([float((1 - np.exp(-(way**2) / SHARPNESS)).mean()) for way in known]),
-        *_on_the_clock(estimate, truth, span),
+        **_on_the_clock(estimate, truth, span),
     )
 
 
@@ -79,16 +80,22 @@ def _mean(values: list[float]) -> float | None:
     return math.fsum(values) / len(values) if values else None
 
 
-def _on_the_clock(estimate: Events, truth: Events, span: tuple[int, int]) -> tuple[float | None, ...]:
-    """The voxel metrics in the order of `Streams`. Events outside the span are left out; they have no stretch."""
+def _on_the_clock(estimate: Events, truth: Events, span: tuple[int, int]) -> dict[str, Any]:
+    """The voxel metrics of `Streams`. Events outside the span have no stretch and are left out."""
     (height, width), sums = truth.shape, np.zeros(len(voxels.Counts._fields), np.int64)
     starts = range(*span, voxels.STRETCH)
     for start in starts:
-        stop = min(start + voxels.STRETCH, span[1])
+        stop = start + voxels.STRETCH if start + voxels.STRETCH < span[1] else span[1] + 1
         grids = [voxels.grid(events.between(start, stop), start, truth.shape) for events in (estimate, truth)]
         sums += voxels.compare(*grids)
     found = voxels.Counts(*map(int, sums))
     cells = len(starts) * voxels.BINS * height * width
     pools = [len(starts) * voxels.BINS * 2 * -(-height // side) * -(-width // side) for side in (2, 4)]
-    errors = (found.squares / cells, found.squares_2 / 4**2 / pools[0], found.squares_4 / 16**2 / pools[1])
-    return (*errors, *(voxels.f1(*row) for row in (found[3:6], found[6:9], found[9:12])))
+    return {
+        "clock_mse": found.squares / cells,
+        "clock_pmse_2": found.squares_2 / 4**2 / pools[0],
+        "clock_pmse_4": found.squares_4 / 16**2 / pools[1],
+        "clock_rf1": voxels.f1(*found[3:6]),
+        "clock_tf1": voxels.f1(*found[6:9]),
+        "clock_tpf1": voxels.f1(*found[9:12]),
+    }

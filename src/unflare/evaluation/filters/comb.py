@@ -53,7 +53,7 @@ class CombFilter:
 
 
 @numba.njit(cache=True, nogil=True)
-def _filtered(  # noqa: PLR0913
+def _filtered(
     t: Array, p: Array, borders: Array, delays: tuple[int, int], factors: tuple[float, float], end: int
 ) -> Array:
     """Rows of an event's time, the place in `t` of its pixel's first, and its polarity, int64 (n, 3), pixel by pixel.
@@ -63,7 +63,8 @@ def _filtered(  # noqa: PLR0913
     (d1, d2), (rho1, contrast) = delays, factors
     rho2, later = 1 - (1 - rho1) / 10, end + d2 if end >= 0 else -1
     rows, count = np.empty((len(t), 3), np.int64), 0
-    for first, last in zip(borders[:-1], borders[1:]):  # noqa: B905 (numba)
+    for k in range(len(borders) - 1):
+        first, last = borders[k], borders[k + 1]
         signs = 2 * p[first:last].astype(np.float64) - 1
         bias = signs.mean() if last - first >= BIASED else 0.0
         time, value = _ended(t[first:last], signs - bias, end)

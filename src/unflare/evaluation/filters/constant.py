@@ -43,16 +43,16 @@ class Chance:
 
 
 @numba.njit(cache=True, nogil=True)
-def _drawn(seed: int, place: int, count: int) -> Array:
+def _drawn(seed: np.uint64, place: np.uint64, count: int) -> Array:
     found = np.empty(count, np.float32)
     for i in range(count):
-        z = (_mixed(seed) + place + np.uint64(i) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        found[i] = np.float32(_mixed(z) >> np.uint64(40)) * np.float32(2.0**-24)
+        number = (_mixed(seed) + place + np.uint64(i) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        found[i] = np.float32(_mixed(number) >> np.uint64(40)) * np.float32(2.0**-24)
     return found
 
 
 @numba.njit(cache=True, nogil=True)
-def _mixed(z: int) -> int:
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+def _mixed(number: np.uint64) -> np.uint64:
+    number = (number ^ (number >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    number = (number ^ (number >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return number ^ (number >> np.uint64(31))

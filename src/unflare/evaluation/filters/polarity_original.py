@@ -58,7 +58,7 @@ def _judge_events(  # noqa: PLR0913
     """Maps are framed by a pixel: `first` polarity, `last` time of either, times of `flips`, -1 where there is none."""
     height, width = first.shape
     for i in range(len(t)):
-        now, row, column = t[i], np.int64(y[i]) + 1, np.int64(x[i]) + 1
+        now, row, column = t[i], int(y[i]) + 1, int(x[i]) + 1
         if first[row, column] < 0:
             first[row, column] = p[i]
         elif first[row, column] != p[i]:
@@ -90,7 +90,7 @@ def _recent(times: Array, now: int, window: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _judge_slices(  # noqa: PLR0913
+def _judge_slices(  # noqa: C901, PLR0913
     t: Array,
     x: Array,
     y: Array,
@@ -105,7 +105,7 @@ def _judge_slices(  # noqa: PLR0913
     count, flips, sign = np.zeros((3, height, width), np.int64)
     waiting, waits, begin = np.empty(len(t), np.int64), 0, np.int64(0)
     for i in range(1, len(t)):
-        now, row, column, polarity = t[i] - t[0], np.int64(y[i]), np.int64(x[i]), 2 * np.int64(p[i]) - 1
+        now, row, column, polarity = t[i] - t[0], int(y[i]), int(x[i]), 2 * int(p[i]) - 1
         flips[row, column] += sign[row, column] == -polarity
         sign[row, column] = polarity
         count[row, column] += 1
@@ -122,8 +122,7 @@ def _judge_slices(  # noqa: PLR0913
             continue
         begin = now
         for k in range(waits):
-            row, column = np.int64(y[waiting[k]]), np.int64(x[waiting[k]])
-            active = around = 0
+            row, column, active, around = int(y[waiting[k]]), int(x[waiting[k]]), 0, 0
             for r in range(max(row - 1, 0), min(row + 2, height)):
                 for c in range(max(column - 1, 0), min(column + 2, width)):
                     if r != row or c != column:

@@ -41,9 +41,9 @@ class TimeSurface:
 class EventDensity:
     """Keeps an event if `support` or more of its 3x3 pixels last fired in its polarity, at most `window` us before.
 
-    Feng et al., "Event Density Based Denoising Method for Dynamic Vision Sensor", Applied Sciences 2020 (YNoise), in the
-    event-by-event form and with the values of Ding et al., "E-MLB", TMM 2023; its own pixel counts, by its event before.
-    Probability: s / (s + n), with n these pixels and s half less than the support.
+    Feng et al., "Event Density Based Denoising Method for Dynamic Vision Sensor", Applied Sciences 2020 (YNoise), in
+    the event-by-event form and with the values of Ding et al., "E-MLB", TMM 2023; its own pixel counts, by its event
+    before. Probability: s / (s + n), with n these pixels and s half less than the support.
     """
 
     window: int = 2_000
