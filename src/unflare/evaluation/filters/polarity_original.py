@@ -62,8 +62,9 @@ def _judge_events(  # noqa: PLR0913
         if first[row, column] < 0:
             first[row, column] = p[i]
         elif first[row, column] != p[i]:
-            flips[row, column, :-1] = flips[row, column, 1:].copy()
-            flips[row, column, -1] = now
+            for k in range(1, FLIPS):
+                flips[row, column, k - 1] = flips[row, column, k]
+            flips[row, column, FLIPS - 1] = now
         last[p[i], row, column] = now
         near, active, around = False, 0, 0
         for r in range(max(row - 1, 1), min(row + 2, height - 1)):
@@ -73,19 +74,19 @@ def _judge_events(  # noqa: PLR0913
                 same = last[p[i], r, c]
                 near |= same != 0 and now - same < window
                 active += now - max(last[0, r, c], last[1, r, c]) < window
-                around += _recent(flips[r, c], now, window)
+                around += _recent(flips, r, c, now - window)
         removed[i] = 1
         if near and active > ACTIVE:
             ratio = around / active
-            value = np.floor(abs(_recent(flips[row, column], now, window) - ratio)) if own else np.floor(ratio)
+            value = np.floor(abs(_recent(flips, row, column, now - window) - ratio)) if own else np.floor(ratio)
             removed[i] = value > 1
 
 
 @numba.njit(cache=True, nogil=True)
-def _recent(times: Array, now: int, window: int) -> int:
+def _recent(flips: Array, row: int, column: int, before: int) -> int:
     count = 0
-    for time in times:
-        count += time >= 0 and now - time < window
+    for k in range(FLIPS):
+        count += flips[row, column, k] >= 0 and flips[row, column, k] > before
     return count
 
 

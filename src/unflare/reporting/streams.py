@@ -1,0 +1,92 @@
+"""The section on streams: what each method makes of the test scenes, against their truth."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from unflare.reporting.document import Block, Cell, Table, Text
+from unflare.reporting.phrases import Phrases
+from unflare.reporting.records import Missing, Records, finite, need
+from unflare.reporting.summary import Material
+
+TABLES: dict[str, dict[str, str]] = {  # metric -> how it is written
+    "both_ways": {
+        "chamfer": "{:.2f}",
+        "gaussian": "{:.3f}",
+        "pger": "{:.2f}",
+        "signal_kept": "{:.1%}",
+        "noise_removed": "{:.1%}",
+        "denoising_accuracy": "{:.1%}",
+        "esr": "{:.2f}",
+    },
+    "on_the_clock": {
+        "clock_mse": "{:.4f}",
+        "clock_pmse_2": "{:.4f}",
+        "clock_pmse_4": "{:.4f}",
+        "clock_rf1": "{:.3f}",
+        "clock_tf1": "{:.3f}",
+        "clock_tpf1": "{:.3f}",
+    },
+    "published": {
+        "chamfer_distance": "{:.2f}",
+        "gaussian_distance": "{:.3f}",
+        "voxel_mse": "{:.4f}",
+        "pmse_2": "{:.4f}",
+        "pmse_4": "{:.4f}",
+        "rf1": "{:.3f}",
+        "tf1": "{:.3f}",
+        "tpf1": "{:.3f}",
+    },
+}
+PLACE = "reports/evaluation/metrics.json: splits.test.*.overall"
+
+
+def streams(material: Material, say: Phrases) -> Iterator[Block]:
+    records = material.records
+    methods = records.streams()
+    if not methods:
+        raise Missing(f"{PLACE}.chamfer")
+    yield Text(say("streams", "intro"))
+    for name, forms in TABLES.items():
+        yield Text(say("streams", f"{name}_means"))
+        yield _table(methods, forms, say, say("streams", name))
+    yield Text(_choices(records, say))
+
+
+def nearest_first(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Names of methods by their distance to the truth, ours first and those that know the answer last."""
+
+    def distance(name: str) -> float:
+        mean = methods[name].get("chamfer", {}).get("mean")
+        return float("inf") if mean is None else float(mean)
+
+    return sorted(methods, key=lambda name: (name != "unflare", name == "oracle", distance(name)))
+
+
+def _table(methods: Mapping[str, Mapping[str, Any]], forms: Mapping[str, str], say: Phrases, caption: str) -> Table:
+    """A row per method; a cell is mean and spread over the scenes, and how many they are where it is not all."""
+    rows = []
+    for name in nearest_first(methods):
+        texts = (_text(methods[name].get(metric), form, metric) for metric, form in forms.items())
+        rows.append([Cell(text, strong=name == "unflare") for text in (say.word("methods", name), *texts)])
+    return Table([say("results", "method"), *(say("streams", metric) for metric in forms)], rows, caption=caption)
+
+
+def _text(summary: Mapping[str, Any] | None, form: str, metric: str) -> str:
+    if summary is None:
+        return "–"
+    scenes, failures = (finite(need(summary, metric, name), f"{metric}.{name}", 0) for name in ("scenes", "failures"))
+    computed = f" [{scenes - failures:.0f}/{scenes:.0f}]" if failures else ""
+    if failures == scenes:
+        return f"–{computed}"
+    mean, spread = (finite(need(summary, metric, name), f"{metric}.{name}") for name in ("mean", "spread"))
+    return f"{form.format(mean)} ({form.format(spread)}){computed}"
+
+
+def _choices(records: Records, say: Phrases) -> str:
+    """What validation chose for the baselines, as `name=value`."""
+    chosen = records.at("reports/evaluation/metrics.json", "choices")
+    texts = (
+        f"{say.word('methods', name)} " + " ".join(f"`{key}={value:g}`" for key, value in sorted(choice.items()))
+        for name, choice in sorted(chosen.items())
+    )
+    return say("streams", "choices", choices=say("streams", "and").join(texts))
