@@ -237,8 +237,9 @@ def voxels_on_the_clock(estimate: Events, truth: Events, span: tuple[int, int]) 
         rows, columns = (length // side for length in truth.shape)
         pooled = split.reshape(2, bins, 2, rows, side, columns, side).mean(axis=(4, 6))
         found[f"clock_pmse_{side}"] = float(((pooled[0] - pooled[1]) ** 2).mean())
-    for name, axes in (("rf1", ()), ("tf1", (1,)), ("tpf1", (1, 2))):
-        a, b = split.sum(axis=axes) > 0 if axes else split > 0
+    stretches = split.reshape(2, bins // 8, 8, 2, *truth.shape)
+    for name, axes in (("rf1", ()), ("tf1", (2,)), ("tpf1", (2, 3))):
+        a, b = stretches.sum(axis=axes) > 0 if axes else stretches > 0
         found[f"clock_{name}"] = float(2 * (a & b).sum() / (a.sum() + b.sum()))
     return found
 

@@ -33,7 +33,7 @@ class Streams:
     gaussian   the same of 1 - exp(-d^2 / 0.4)
     clock_mse                      mean square of the difference of signed voxels
     clock_pmse_2, clock_pmse_4     the same of both polarities, pooled 2x2 and 4x4
-    clock_rf1, _tf1, _tpf1         F1 of filled voxels: all; without time; without time and polarity; None without any
+    clock_rf1, _tf1, _tpf1         F1 of filled voxels: all; of any bin of a stretch; of any polarity too; None without
     """
 
     chamfer: float | None

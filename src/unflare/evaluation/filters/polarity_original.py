@@ -43,7 +43,7 @@ def in_slices(events: Events, score: str, window: int = 25_000) -> Array:
 
 
 @numba.njit(cache=True, nogil=True)
-def _judge_events(  # noqa: PLR0913
+def _judge_events(  # noqa: C901, PLR0913
     t: Array,
     x: Array,
     y: Array,
