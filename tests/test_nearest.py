@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial import KDTree
 
-from unflare.edeflare.nearest import LEAF, nearest
+from unflare.edeflare.curve import LEAF
+from unflare.edeflare.nearest import nearest
 
 
 def drawn(seed: int, count: int, kind: str) -> np.ndarray:

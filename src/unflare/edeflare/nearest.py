@@ -1,12 +1,11 @@
 """Exact distances to nearest points in four dimensions, for millions of points.
 
-Points are put in the order of a space-filling curve (Morton, "A Computer Oriented Geodetic Data Base", IBM 1966); every
-LEAF of them get a bounding box, every FAN boxes another, up to one box of all. A query starts at the points beside its
-own place on the curve and skips each box that is not nearer than the best found. Queries run along the curve too, so
-that what one has loaded serves the next.
+Points and queries are put along a space-filling curve, and stretches of points into boxes (`unflare.edeflare.curve`).
+Queries of one small cell are answered together: the middle one by descending from the box of all, nearest first; with
+the point that it finds none of the others can be far off, so that a few boxes are left for them to look into.
 
-A distance is sqrt(((dx^2 + dy^2) + dz^2) + dw^2) in float64, and a box's distance is rounded in the same order, so
-that nothing is skipped by rounding: the numbers are those of `scipy.spatial.KDTree`, bit for bit.
+A distance is sqrt(((dx^2 + dy^2) + dz^2) + dw^2) in float64, and that to a box is rounded in the same order, so that
+nothing is skipped by rounding: the numbers are those of `scipy.spatial.KDTree`, bit for bit.
 """
 
 import math
@@ -14,11 +13,12 @@ import math
 import numba
 import numpy as np
 
+from unflare.edeflare import curve
+from unflare.edeflare.curve import FAN, LEAF
 from unflare.events import Array
 
-LEAF, FAN = 8, 4
-BITS = 10  # of the curve in each of the first three dimensions; the fourth has one
-DEEP = 64  # entries of the stack: FAN - 1 a level and one, for levels enough for 2^40 points
+DEEP = 64  # entries of a stack: FAN - 1 a level and one, for levels enough for 2^40 points
+TOGETHER, GROUP = 4, 32  # queries that are answered together: wanted on average, and the most
 
 
 def nearest(points: Array, queries: Array, far: float = math.inf) -> Array:
@@ -29,96 +29,140 @@ def nearest(points: Array, queries: Array, far: float = math.inf) -> Array:
     if not len(points) or not len(queries):
         return np.full(len(queries), far)
     low, high = points.min(axis=0), points.max(axis=0)
-    cells, spread = np.array([1 << BITS, 1 << BITS, 1 << BITS, 2.0]), high - low
-    scale = np.divide(cells, spread, out=np.zeros(4), where=spread > 0)
-    code = _codes(points, low, scale)
-    order = np.argsort(code)
-    points, code = points[order], code[order]
-    boxes, starts = _boxes(points)
-    asked = _codes(queries, low, scale)
+    scale = curve.scale(low, high)
+    place = curve.along(points, low, scale)
+    order = np.argsort(place)
+    points, place = points[order], place[order]
+    boxes, starts = curve.boxes(points)
+    asked = curve.along(queries, low, scale)
     order = np.argsort(asked)
-    beside = np.searchsorted(code, asked[order])
+    asked = asked[order]
+    beside = np.minimum(np.searchsorted(place, asked), len(points) - 1)
+    cells = asked >> curve.shift(asked, TOGETHER)
     found = np.empty(len(queries))
-    _search(points, boxes, starts, queries, order, beside, far * far, found)
-    return found
-
-
-def _boxes(points: Array) -> tuple[Array, Array]:
-    """Lowest and highest coordinates (boxes, 8), levels after each other from below; and where levels start."""
-    levels: list[Array] = []
-    low = high = points
-    size = LEAF
-    while len(low) > 1 or not levels:
-        places = np.arange(0, len(low), size)
-        low, high = np.minimum.reduceat(low, places), np.maximum.reduceat(high, places)
-        levels.append(np.concatenate([low, high], axis=1))
-        size = FAN
-    return np.concatenate(levels), np.cumsum([0, *map(len, levels)])
-
-
-@numba.njit(cache=True, nogil=True)
-def _codes(points: Array, low: Array, scale: Array) -> Array:
-    """Places on the curve, int64 (n,): bits of the first three coordinates in turn, above them that of the fourth."""
-    found = np.empty(len(points), np.int64)
-    for i in range(len(points)):
-        code = np.int64(0)
-        for k in range(3):
-            v = np.int64(min(max((points[i, k] - low[k]) * scale[k], 0.0), (1 << BITS) - 1.0))
-            v = (v | v << 16) & 0x30000FF
-            v = (v | v << 8) & 0x300F00F
-            v = (v | v << 4) & 0x30C30C3
-            v = (v | v << 2) & 0x9249249
-            code |= v << k
-        found[i] = code | np.int64((points[i, 3] - low[3]) * scale[3] >= 1) << 30
+    found[order] = _search(points, boxes, starts, queries[order], cells, beside, far * far)
     return found
 
 
 @numba.njit(cache=True, nogil=True)
-def _search(  # noqa: C901, PLR0913
-    points: Array, boxes: Array, starts: Array, queries: Array, order: Array, beside: Array, far: float, found: Array
-) -> None:
-    top_level, count = len(starts) - 2, len(points)
-    level, place, apart = np.empty(DEEP, np.int64), np.empty(DEEP, np.int64), np.empty(DEEP)
-    near = 0
-    for m in range(len(order)):
-        i = order[m]
-        x, y, z, w = queries[i, 0], queries[i, 1], queries[i, 2], queries[i, 3]
-        best = far
-        for j in (near, min(beside[m], count - 1), max(beside[m] - 1, 0)):
-            d = _square(points[j, 0] - x, points[j, 1] - y, points[j, 2] - z, points[j, 3] - w)
-            if d < best:
-                best, near = d, j
-        level[0], place[0], apart[0], depth = top_level, 0, 0.0, 1
-        while depth:
-            depth -= 1
-            if apart[depth] >= best:
-                continue
-            at, box = level[depth], place[depth]
-            if at == 0:
-                for j in range(box * LEAF, min(count, box * LEAF + LEAF)):
-                    d = _square(points[j, 0] - x, points[j, 1] - y, points[j, 2] - z, points[j, 3] - w)
-                    if d < best:
-                        best, near = d, j
-                continue
-            below, bottom = starts[at - 1], depth
-            for child in range(box * FAN, min(starts[at] - below, box * FAN + FAN)):
-                b = boxes[below + child]
-                d = _square(
-                    max(b[0] - x, x - b[4], 0.0),
-                    max(b[1] - y, y - b[5], 0.0),
-                    max(b[2] - z, z - b[6], 0.0),
-                    max(b[3] - w, w - b[7], 0.0),
-                )
+def _search(  # noqa: PLR0913
+    points: Array, boxes: Array, starts: Array, queries: Array, cells: Array, beside: Array, far: float
+) -> Array:
+    """Distances of queries along the curve; `beside` is the point at each one's place, `far` a square."""
+    found = np.full(len(queries), far)
+    stack, apart, corners = np.empty((2, DEEP), np.int64), np.empty(DEEP), np.empty((2, 1, 4))
+    near = first = 0
+    while first < len(queries):
+        last = first + 1
+        while last < min(len(queries), first + GROUP) and cells[last] == cells[first]:
+            last += 1
+        middle = (first + last) // 2
+        near = _descend(points, boxes, starts, queries, middle, near, beside[middle], stack, apart, found)
+        if last > first + 1:
+            for n in range(first, last):
+                for j in (near, beside[n], max(beside[n] - 1, 0)):
+                    found[n] = min(found[n], _apart(points, j, queries, n))
+            _look(points, boxes, starts, queries, first, last, stack, corners, found)
+        first = last
+    return np.sqrt(found)
+
+
+@numba.njit(cache=True, nogil=True)
+def _descend(  # noqa: C901, PLR0913
+    points: Array,
+    boxes: Array,
+    starts: Array,
+    queries: Array,
+    n: int,
+    near: int,
+    beside: int,
+    stack: Array,
+    apart: Array,
+    found: Array,
+) -> int:
+    """Sets `found[n]`, and gives the number of the nearest point, or of one near by if that is beyond `found[n]`."""
+    (level, place), best = stack, found[n]
+    for j in (near, beside, max(beside - 1, 0)):
+        d = _apart(points, j, queries, n)
+        if d < best:
+            best, near = d, j
+    level[0], place[0], apart[0], depth = len(starts) - 2, 0, 0.0, 1
+    while depth:
+        depth -= 1
+        if apart[depth] >= best:
+            continue
+        at, box = level[depth], place[depth]
+        if at == 0:
+            for j in range(box * LEAF, min(len(points), box * LEAF + LEAF)):
+                d = _apart(points, j, queries, n)
                 if d < best:
-                    k = depth  # the nearest child is looked at first
-                    while k > bottom and apart[k - 1] < d:
-                        level[k], place[k], apart[k] = level[k - 1], place[k - 1], apart[k - 1]
-                        k -= 1
-                    level[k], place[k], apart[k] = at - 1, child, d
-                    depth += 1
-        found[i] = math.sqrt(best)
+                    best, near = d, j
+            continue
+        bottom = depth
+        for child in range(box * FAN, min(starts[at] - starts[at - 1], box * FAN + FAN)):
+            d = _outside(boxes, starts[at - 1] + child, queries, queries, n)
+            if d < best:
+                k = depth  # the nearest child is looked at first
+                while k > bottom and apart[k - 1] < d:
+                    level[k], place[k], apart[k] = level[k - 1], place[k - 1], apart[k - 1]
+                    k -= 1
+                level[k], place[k], apart[k] = at - 1, child, d
+                depth += 1
+    found[n] = best
+    return near
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def _square(x: float, y: float, z: float, w: float) -> float:
+@numba.njit(cache=True, nogil=True)
+def _look(  # noqa: C901, PLR0913
+    points: Array,
+    boxes: Array,
+    starts: Array,
+    queries: Array,
+    first: int,
+    last: int,
+    stack: Array,
+    corners: Array,
+    found: Array,
+) -> None:
+    """Brings `found` of some queries, which is not too small, down to what it is."""
+    (level, place), (low, high), widest = stack, corners, 0.0
+    low[0], high[0] = queries[first], queries[first]
+    for n in range(first, last):
+        widest = max(widest, found[n])
+        for k in range(4):
+            low[0, k], high[0, k] = min(low[0, k], queries[n, k]), max(high[0, k], queries[n, k])
+    level[0], place[0], depth = len(starts) - 2, 0, 1
+    while depth:
+        depth -= 1
+        at, box = level[depth], place[depth]
+        if _outside(boxes, starts[at] + box, low, high, 0) >= widest:
+            continue
+        if at:
+            for child in range(box * FAN, min(starts[at] - starts[at - 1], box * FAN + FAN)):
+                level[depth], place[depth] = at - 1, child
+                depth += 1
+            continue
+        for n in range(first, last):
+            best = found[n]
+            if _outside(boxes, box, queries, queries, n) < best:
+                for j in range(box * LEAF, min(len(points), box * LEAF + LEAF)):
+                    best = min(best, _apart(points, j, queries, n))
+                found[n] = best
+
+
+@numba.njit(cache=True, nogil=True)
+def _apart(points: Array, j: int, queries: Array, n: int) -> float:
+    """The square of a distance."""
+    x, y = points[j, 0] - queries[n, 0], points[j, 1] - queries[n, 1]
+    z, w = points[j, 2] - queries[n, 2], points[j, 3] - queries[n, 3]
+    return ((x * x + y * y) + z * z) + w * w
+
+
+@numba.njit(cache=True, nogil=True)
+def _outside(boxes: Array, k: int, low: Array, high: Array, n: int) -> float:
+    """The square of the distance from a box to another, whose corners are rows of `low` and `high`; or to a point."""
+    x = max(boxes[k, 0] - high[n, 0], low[n, 0] - boxes[k, 4], 0.0)
+    y = max(boxes[k, 1] - high[n, 1], low[n, 1] - boxes[k, 5], 0.0)
+    z = max(boxes[k, 2] - high[n, 2], low[n, 2] - boxes[k, 6], 0.0)
+    w = max(boxes[k, 3] - high[n, 3], low[n, 3] - boxes[k, 7], 0.0)
     return ((x * x + y * y) + z * z) + w * w
