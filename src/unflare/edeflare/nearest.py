@@ -64,7 +64,8 @@ def _search(  # noqa: PLR0913
                     found[n] = min(found[n], _apart(points, j, queries, n))
             _look(points, boxes, starts, queries, first, last, stack, corners, found)
         first = last
-    return np.sqrt(found)
+    distances: Array = np.sqrt(found)
+    return distances
 
 
 @numba.njit(cache=True, nogil=True)
@@ -155,7 +156,8 @@ def _apart(points: Array, j: int, queries: Array, n: int) -> float:
     """The square of a distance."""
     x, y = points[j, 0] - queries[n, 0], points[j, 1] - queries[n, 1]
     z, w = points[j, 2] - queries[n, 2], points[j, 3] - queries[n, 3]
-    return ((x * x + y * y) + z * z) + w * w
+    square: float = ((x * x + y * y) + z * z) + w * w
+    return square
 
 
 @numba.njit(cache=True, nogil=True)
@@ -165,4 +167,5 @@ def _outside(boxes: Array, k: int, low: Array, high: Array, n: int) -> float:
     y = max(boxes[k, 1] - high[n, 1], low[n, 1] - boxes[k, 5], 0.0)
     z = max(boxes[k, 2] - high[n, 2], low[n, 2] - boxes[k, 6], 0.0)
     w = max(boxes[k, 3] - high[n, 3], low[n, 3] - boxes[k, 7], 0.0)
-    return ((x * x + y * y) + z * z) + w * w
+    square: float = ((x * x + y * y) + z * z) + w * w
+    return square
