@@ -59,10 +59,12 @@ def _measured(
     def whole(make: Callable[[Events], Events]) -> Row:
         return measure(make(scene.events), scene)
 
-    work = {name: partial(part, gone) for name, gone in removed.items()}
+    same = {name: gone.tobytes() for name, gone in removed.items()}  # several may remove the same, say all
+    work: dict[str | bytes, Callable[[], Row]] = {same[name]: partial(part, gone) for name, gone in removed.items()}
     work |= {name: partial(whole, make) for name, make in generators.items()}
     with ThreadPoolExecutor(numba.get_num_threads()) as pool:  # kernels and numpy release the interpreter's lock
-        return dict(zip(work, pool.map(lambda method: method(), work.values()), strict=True))
+        rows = dict(zip(work, pool.map(lambda method: method(), work.values()), strict=True))
+    return {name: rows[same.get(name, name)] for name in (*removed, *generators)}
 
 
 def measure(estimate: Events, scene: Scene, away: Array | None = None) -> Row:
