@@ -39,17 +39,17 @@ def nearest(points: Array, queries: Array, far: float = math.inf) -> Array:
     asked = asked[order]
     beside = np.minimum(np.searchsorted(place, asked), len(points) - 1)
     cells = asked >> curve.shift(asked, TOGETHER)
-    found = np.empty(len(queries))
-    found[order] = _search(points, boxes, starts, queries[order], cells, beside, far * far)
+    squares, found = np.full(len(queries), far * far), np.empty(len(queries))
+    _search(points, boxes, starts, queries[order], cells, beside, squares)
+    found[order] = np.sqrt(squares)
     return found
 
 
 @numba.njit(cache=True, nogil=True)
 def _search(  # noqa: PLR0913
-    points: Array, boxes: Array, starts: Array, queries: Array, cells: Array, beside: Array, far: float
-) -> Array:
-    """Distances of queries along the curve; `beside` is the point at each one's place, `far` a square."""
-    found = np.full(len(queries), far)
+    points: Array, boxes: Array, starts: Array, queries: Array, cells: Array, beside: Array, found: Array
+) -> None:
+    """Brings `found`, squares of distances, down to those of queries along the curve; `beside` is the point there."""
     stack, apart, corners = np.empty((2, DEEP), np.int64), np.empty(DEEP), np.empty((2, 1, 4))
     near = first = 0
     while first < len(queries):
@@ -64,8 +64,6 @@ def _search(  # noqa: PLR0913
                     found[n] = min(found[n], _apart(points, j, queries, n))
             _look(points, boxes, starts, queries, first, last, stack, corners, found)
         first = last
-    distances: Array = np.sqrt(found)
-    return distances
 
 
 @numba.njit(cache=True, nogil=True)
@@ -82,7 +80,7 @@ def _descend(  # noqa: C901, PLR0913
     found: Array,
 ) -> int:
     """Sets `found[n]`, and gives the number of the nearest point, or of one near by if that is beyond `found[n]`."""
-    (level, place), best = stack, found[n]
+    level, place, best = stack[0], stack[1], found[n]
     for j in (near, beside, max(beside - 1, 0)):
         d = _apart(points, j, queries, n)
         if d < best:
@@ -126,12 +124,12 @@ def _look(  # noqa: C901, PLR0913
     found: Array,
 ) -> None:
     """Brings `found` of some queries, which is not too small, down to what it is."""
-    (level, place), (low, high), widest = stack, corners, 0.0
-    low[0], high[0] = queries[first], queries[first]
+    level, place, low, high, widest = stack[0], stack[1], corners[0], corners[1], 0.0
     for n in range(first, last):
         widest = max(widest, found[n])
         for k in range(4):
-            low[0, k], high[0, k] = min(low[0, k], queries[n, k]), max(high[0, k], queries[n, k])
+            q = queries[n, k]
+            low[0, k], high[0, k] = (q, q) if n == first else (min(low[0, k], q), max(high[0, k], q))
     level[0], place[0], depth = len(starts) - 2, 0, 1
     while depth:
         depth -= 1
