@@ -1,15 +1,16 @@
 """Tokens a second of the network, forward and with its backward pass, by batch and length, on this machine's device.
 
-PYTHONPATH=tests python benchmarks/network.py
+OMP_WAIT_POLICY=passive PYTHONPATH=tests python benchmarks/network.py
 
 Against the same network with other scans, in the same run: a loop over time in plain torch, a segmented scan in plain
-torch, and none at all, which is the bound that a scan on this device can reach.
+torch, mamba_ssm's where it is installed, and none at all, which is the bound that a scan on this device can reach.
 """
 
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from unittest import mock
 
 import reference
@@ -19,14 +20,11 @@ from torch.nn import functional
 
 from unflare import params, runtime
 from unflare.network import Classifier, dispatch
-from unflare.network.dispatch import Form
 from unflare.network.precision import autocast
-from unflare.training.replay import Replayed
 
-Scan = Callable[..., tuple[Tensor, Tensor]]
+Scan = Mix = Callable[..., tuple[Tensor, Tensor]]
 SHAPES = {"cpu": ((2, 64), (2, 1024), (2, 4096)), "cuda": ((2, 64), (8, 4096), (2, 65_536), (1, 1 << 20))}
 OTHER_SHAPE = {"cpu": (2, 4096), "cuda": (8, 4096)}  # where the other scans are measured, which are slow
-RECORDED = ((2, 1024), (8, 4096), (16, 4096), (32, 4096))
 ROUNDS = 3
 
 
@@ -59,30 +57,33 @@ def none(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, h
     return D * u + delta + (B.sum(-1, keepdim=True) + C.sum(-1, keepdim=True)) * A.sum(), h
 
 
-OTHERS: dict[str, Scan | None] = {
-    "no scan": none,
-    "own scan": None,
-    "segmented, torch": segmented,
-    "loop, torch": reference.selective_scan,
-}
+def others(device: torch.device) -> dict[str, Mix]:
+    found = {"no scan": partial(mixed, none), "own scan": dispatch.form_for(device).mix}
+    if device.type == "cuda":
+        from unflare.network import cuda
+
+        found["own scan"] = lambda *given: cuda.own(*given[:-1], zeros(*given) if given[-1] is None else given[-1])
+        if cuda.OFFICIAL:
+            found["mamba_ssm"] = lambda *given: cuda.official(*given[:-1])
+    found |= {"segmented, torch": partial(mixed, segmented), "loop, torch": partial(mixed, reference.selective_scan)}
+    return found
 
 
 @contextmanager
-def with_scan(scan: Scan | None) -> Iterator[None]:
+def with_mix(mix: Mix) -> Iterator[None]:
     """The network runs on this scan instead of the device's own."""
     own = dispatch.form_for
-
-    def form_for(device: torch.device) -> Form:
-        form = own(device)
-        return form if scan is None else form._replace(mix=lambda *given: mixed(scan, *given))
-
-    with mock.patch("unflare.network.mamba.form_for", form_for):
+    with mock.patch("unflare.network.mamba.form_for", lambda device: own(device)._replace(mix=mix)):
         yield
+
+
+def zeros(u: Tensor, step: Tensor, bias: Tensor, A: Tensor, *_: object) -> Tensor:
+    return A.new_zeros(len(u), *A.shape)
 
 
 def mixed(scan: Scan, *given: Tensor) -> tuple[Tensor, Tensor]:
     u, step, bias, A, B, C, D, z, h0 = given
-    y, h = scan(u, functional.softplus(step + bias), A, B, C, D, A.new_zeros(len(u), *A.shape) if h0 is None else h0)
+    y, h = scan(u, functional.softplus(step + bias), A, B, C, D, zeros(*given) if h0 is None else h0)
     return y * functional.silu(z), h
 
 
@@ -104,6 +105,10 @@ def seconds(run: Callable[[Tensor], Tensor], network: Classifier, features: Tens
     return best
 
 
+def plain_network(device: torch.device) -> Classifier:
+    return Classifier(params.load().network, torch.zeros(13), torch.ones(13)).to(device)
+
+
 def line(name: str, network: Classifier, shape: tuple[int, int], precision: str = "float32") -> tuple[float, float]:
     device = network.mean.device
     features = torch.randn(*shape, 13, device=device)
@@ -123,45 +128,15 @@ def line(name: str, network: Classifier, shape: tuple[int, int], precision: str 
     return rates[0], rates[1]
 
 
-def recorded_line(network: Classifier, shape: tuple[int, int], precision: str) -> None:
-    """Both passes as the training runs them."""
-    recorded, narrow = Replayed(network), autocast(precision, network.mean.device)
-
-    def run(features: Tensor) -> Tensor:
-        with narrow():
-            return recorded(features)
-
-    rate = shape[0] * shape[1] / seconds(run, network, torch.randn(*shape, 13, device="cuda"), backward=True)
-    print(f"{f'{precision}, recorded':28} {shape[0]:3} x {shape[1]:9,}: {'':23} {rate:14,.0f} with backward")
-
-
-def on_cuda(network: Classifier) -> None:
-    """Half precision, recorded passes, and the bound of a scan that computes nothing but exponentials, and those once.
-
-    A multiprocessor of compute capability 8 or 9 makes 16 a clock (CUDA C++ Programming Guide, arithmetic throughput).
-    """
-    made, shape = torch.cuda.get_device_properties(network.mean.device), network.shape
-    exponentials = shape.layers * shape.expand * shape.d_model * shape.d_state
-    bound = made.multi_processor_count * 16 * made.clock_rate * 1e3 / exponentials
-    print(f"exponentials alone, {exponentials:,} a token: {bound:,.0f}")
-    for size in SHAPES["cuda"]:
-        line("bfloat16", network, size, "bfloat16")
-    for size in RECORDED:
-        for precision in ("float32", "bfloat16"):
-            recorded_line(network, size, precision)
-
-
 def main() -> None:
     device = runtime.device()
-    network = Classifier(params.load().network, torch.zeros(13), torch.ones(13)).to(device)
+    network = plain_network(device)
     print(f"{device}, {torch.get_num_threads()} threads, {network.scan}; tokens/s")
     for shape in SHAPES[device.type]:
         line("the network", network, shape)
-    if device.type == "cuda":
-        on_cuda(network)
     shape, found = OTHER_SHAPE[device.type], {}
-    for name, scan in OTHERS.items():
-        with with_scan(scan):
+    for name, mix in others(device).items():
+        with with_mix(mix):
             found[name] = line(name, network, shape)
     for name, rates in found.items():
         ratios = [own / rate for own, rate in zip(found["own scan"], rates, strict=True)]

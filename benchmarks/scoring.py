@@ -1,6 +1,6 @@
 """From events in memory to their probabilities in memory, on this machine's device: speed, memory, where the time goes.
 
-PYTHONPATH=tests:benchmarks python benchmarks/scoring.py
+OMP_WAIT_POLICY=passive PYTHONPATH=tests:benchmarks python benchmarks/scoring.py
 """
 
 import time

@@ -6,12 +6,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from unflare import params, runtime, tracking
-from unflare.evaluation import baselines, results
+from unflare.evaluation import generators, results
 from unflare.evaluation.benchmark import judge
+from unflare.evaluation.comparison import compare
+from unflare.evaluation.tuning import made, tune
 from unflare.events.scene import scene_paths
 from unflare.inference import NetworkScorer
 from unflare.network import Classifier
-from unflare.scores import best_threshold
 
 EXAMPLES = 3
 GALLERY = 12
@@ -27,42 +28,43 @@ def main(scenes: Path, models: Path, report: Path, record_path: Path) -> None:
         scorer = NetworkScorer(network, p.features.window)
         record.implementations = {"scan": network.scan, "device": str(device)}
         validation, test = (scene_paths(scenes / split) for split in ("validation", "test"))
-        rivals = {name: make() for name, make in baselines.items()}
 
         record.memory.mark("validation")
-        tuning = judge(rivals, validation, record.clock)
-        thresholds = {name: best_threshold(said.probability, said.flare) for name, said in tuning.items()}
+        with record.clock("tuning"):
+            tuned = tune(validation, record.clock)
+        choices = {name: one.choice for name, one in tuned.items()}
+        thresholds = {name: one.threshold for name, one in tuned.items()}
         thresholds |= {"unflare": network.facts["threshold"], "oracle": 0.5}
 
         record.memory.mark("test")
-        found = judge({"unflare": scorer, **rivals}, test, record.clock)
+        found = judge({"unflare": scorer, **made(tuned)}, test, record.clock)
         found["oracle"] = found["unflare"].oracle()
+
+        record.memory.mark("streams")
+        writers = {name: make() for name, make in generators.items()}
+        streams = compare(found, thresholds, writers, test, record.clock)
 
         record.memory.mark("results")
         with record.clock("results"):
-            tables = results.tables({"validation": tuning, "test": found}, thresholds)
+            said = {"validation": {name: one.said for name, one in tuned.items()}, "test": found}
+            tables = results.tables(said, thresholds)
             tables["validation"]["unflare"] = {"overall": network.facts["validation"]}
-            results.write_tables(report, tables, thresholds["unflare"], record.clock.seconds)
+            results.add_streams(tables["test"], streams)
+            results.write_tables(report, tables, thresholds["unflare"], choices, record.clock.seconds)
             results.write_curves(report, found)
             results.write_examples(report, found["unflare"], test, EXAMPLES)
             results.write_gallery(report, test[:GALLERY])
         with record.clock("tracking"):
-            run.metrics({f"evaluation/{name}": value for name, value in tables["test"]["unflare"]["overall"].items()})
+            run.metrics(results.named({"overall": tables["test"]["unflare"]["overall"]}))
             run.artifact(report / "metrics.json", "evaluation")
             for name, scenarios in tables["test"].items():
-                run.child(name, {"method": name, "threshold": thresholds[name]}, named(scenarios))
+                threshold = {"threshold": thresholds[name]} if name in thresholds else {}
+                run.child(name, {"method": name, **threshold, **choices.get(name, {})}, results.named(scenarios))
             stack.close()
-        for name, rows in tables["test"].items():
-            print(f"{name:10}" + "".join(f"  {key} {rows['overall'][key] or 0:.3f}" for key in ("f1", "roc_auc")))
-
-
-def named(scenarios: results.Scenarios) -> dict[str, float | None]:
-    """evaluation/<score> over all test scenes, evaluation/<scenario>/<score> over those of a scenario."""
-    return {
-        f"evaluation/{score}" if scenario == "overall" else f"evaluation/{scenario}/{score}": value
-        for scenario, scores in scenarios.items()
-        for score, value in scores.items()
-    }
+        for name, scenarios in tables["test"].items():
+            values = results.named({"overall": scenarios["overall"]})
+            known = {key: values.get(f"evaluation/{key}") for key in ("f1", "roc_auc", "chamfer")}
+            print(f"{name:12}" + "".join(f"  {key} {value:.3f}" for key, value in known.items() if value is not None))
 
 
 if __name__ == "__main__":

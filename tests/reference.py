@@ -185,3 +185,71 @@ def kept_by_polarity(events: Events, window: int, score: str) -> list[bool]:
         near and round(8 * ne) >= 3 and math.expm1(value) <= 1 + 1e-9
         for near, ne, value in zip(coarse, values[:, 7], column, strict=True)
     ]
+
+
+def around(events: Events, i: int) -> list[tuple[int, float, int]]:
+    """Age of the last event of either polarity, and of any, of the 3x3 pixels: polarity, age and which is the last."""
+    t, x, y = (column.tolist() for column in (events.t, events.x, events.y))
+    latest: dict[tuple[int, int], dict[int, int]] = {}
+    for j in range(i):
+        if max(abs(x[j] - x[i]), abs(y[j] - y[i])) <= 1:
+            latest.setdefault((x[j], y[j]), {})[int(events.p[j])] = j
+    return [(p, t[i] - t[j], max(of.values()) == j) for of in latest.values() for p, j in of.items()]
+
+
+def freshness(events: Events, tau: float) -> list[float]:
+    """Mean of exp(-age / tau) over the 3x3 pixels that have had an event of the polarity; 0 without any."""
+    rows = [[math.exp(-age / tau) for p, age, _ in around(events, i) if p == events.p[i]] for i in range(len(events))]
+    return [sum(row) / len(row) if row else 0.0 for row in rows]
+
+
+def kept_by_density(events: Events, window: int, support: int) -> list[bool]:
+    """Event density: pixels of the 3x3 whose very last event is of the polarity and in the window."""
+    return [
+        sum(p == events.p[i] and last and age <= window for p, age, last in around(events, i)) >= support
+        for i in range(len(events))
+    ]
+
+
+def two_sided(estimate: Events, truth: Events) -> tuple[float, float]:
+    """Chamfer and Gaussian distance both ways on the fixed scale, of every pair of events; neither stream is empty."""
+    height, width = truth.shape
+    scaled = [
+        np.stack([e.x * 100 / width, e.y * 100 / height, e.t / 1000, e.p * 100.0], axis=1) for e in (estimate, truth)
+    ]
+    apart = np.minimum(np.sqrt(((scaled[0][:, None] - scaled[1][None]) ** 2).sum(axis=2)), 100)
+    ways = [apart.min(axis=1), apart.min(axis=0)]
+    chamfer, gaussian = ([way.mean(), (1 - np.exp(-(way**2) / 0.4)).mean()] for way in ways)
+    return (chamfer[0] + gaussian[0]) / 2, (chamfer[1] + gaussian[1]) / 2
+
+
+def voxels_on_the_clock(estimate: Events, truth: Events, span: tuple[int, int]) -> dict[str, float]:
+    """The voxel metrics on one clock, with dense arrays; the sensor's sides are multiples of 4."""
+    bins = -(-(span[1] - span[0]) // 20_000) * 8
+    grids = np.zeros((2, bins, *truth.shape))
+    for grid, events in zip(grids, (estimate, truth), strict=True):
+        for t, x, y, p in zip(events.t, events.x, events.y, events.p, strict=True):
+            if span[0] <= t <= span[1]:
+                grid[min((t - span[0]) // 2500, bins - 1), y, x] += 2.0 * p - 1
+    split = np.stack([np.maximum(grids, 0), np.maximum(-grids, 0)], axis=2)  # stream, bin, polarity
+    found = {"clock_mse": float(((grids[0] - grids[1]) ** 2).mean())}
+    for side in (2, 4):
+        rows, columns = (length // side for length in truth.shape)
+        pooled = split.reshape(2, bins, 2, rows, side, columns, side).mean(axis=(4, 6))
+        found[f"clock_pmse_{side}"] = float(((pooled[0] - pooled[1]) ** 2).mean())
+    stretches = split.reshape(2, bins // 8, 8, 2, *truth.shape)
+    for name, axes in (("rf1", ()), ("tf1", (2,)), ("tpf1", (2, 3))):
+        a, b = stretches.sum(axis=axes) > 0 if axes else stretches > 0
+        found[f"clock_{name}"] = float(2 * (a & b).sum() / (a.sum() + b.sum()))
+    return found
+
+
+def structural_ratio(x: list[int], y: list[int], shape: tuple[int, int]) -> float:
+    """ESR of one packet, pixel by pixel."""
+    number, pixels = len(x), shape[0] * shape[1]
+    count = {place: 0 for place in np.ndindex(shape)}
+    for place in zip(y, x, strict=True):
+        count[place] += 1
+    share = math.floor(2 * number / 3) / number
+    structure = sum(n * (n - 1) for n in count.values()) / (number * (number - 1))
+    return math.sqrt(structure * (pixels - sum((1 - share) ** n for n in count.values())))

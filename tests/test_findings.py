@@ -61,7 +61,7 @@ def parts(**values: float) -> Callable[[Any], None]:
     return lambda stage: stage["parts"].update(values)
 
 
-def score(split: str, method: str, **values: float) -> Callable[[Any], None]:
+def score(split: str, method: str, **values: Any) -> Callable[[Any], None]:  # noqa: ANN401 (any JSON)
     return lambda content: content["splits"][split][method]["overall"].update(values)
 
 
@@ -182,6 +182,11 @@ PLANTED: list[tuple[str, str, str, Callable[[Any], object]]] = [
     ("beats_baselines", "problem", SCORES, score("test", "unflare", f1=1.7)),
     ("beats_baselines", "problem", SCORES, score("test", "baf", f1=NAN)),
     ("beats_baselines", "not_run", SCORES, only("unflare", "oracle", "keep_all", "drop_all")),
+    ("output_closer_than_input", "warning", SCORES, score("test", "unflare", chamfer={"mean": 0.8})),
+    ("output_closer_than_input", "warning", SCORES, score("test", "unflare", gaussian={"mean": 0.1})),
+    ("output_closer_than_input", "problem", SCORES, score("test", "unflare", chamfer={"mean": NAN})),
+    ("output_closer_than_input", "problem", SCORES, score("test", "keep_all", chamfer={"mean": -1.0})),
+    ("output_closer_than_input", "not_run", SCORES, score("test", "keep_all", chamfer={"mean": None})),
     ("evaluation_is_sound", "problem", SCORES, score("test", "oracle", f1=0.9)),
     ("evaluation_is_sound", "problem", SCORES, score("test", "keep_all", flare_removed=0.1)),
     ("evaluation_is_sound", "problem", SCORES, score("test", "unflare", f1=0.99)),

@@ -185,7 +185,8 @@ def test_half_precision_trains_as_float32_does(cache: Cache, precision: str) -> 
         runs[name] = [step.loss for step in all_steps(trainer, cache)]
         found = parity(trainer.take_best(), cache, trainer.plan, trainer.lowest)
         assert found["precision"] == name
-        assert float(found["loss"]) == pytest.approx(float(found["float32"]), rel=0.01)
+        if name != "float32":
+            assert float(found["loss"]) == pytest.approx(float(found["float32"]), rel=0.01)
     assert np.allclose(np.mean(runs[precision][-20:]), np.mean(runs["float32"][-20:]), rtol=0.05)
 
 
@@ -215,12 +216,13 @@ def test_recorded_passes_are_the_network(cache: Cache, precision: str) -> None:
     for seed in range(3):
         features = torch.randn(2, 64, 13, device="cuda", generator=torch.Generator("cuda").manual_seed(seed))
         found = []
-        for run in (lambda x: net(x)[0], recorded):
+        for run in (recorded, lambda x: net(x)[0]):
             net.zero_grad(set_to_none=True)
             with autocast():
                 logits = run(features)
             logits.float().square().mean().backward()
             found.append([logits.detach().clone(), *(p.grad.clone() for p in net.parameters() if p.grad is not None)])
+            del logits
         assert len(found[0]) == 1 + len(list(net.parameters()))
         for one, other in zip(*found, strict=True):
             torch.testing.assert_close(one, other, rtol=1e-2, atol=1e-2 * float(one.abs().max()))

@@ -102,6 +102,12 @@ def _areas(probability: Array, truth: NDArray[np.bool_]) -> _Areas:
     return _Areas(roc_auc, average_precision)
 
 
+def f1(probability: Array, flare: Array, threshold: float) -> float:
+    """2 TP / (2 TP + FP + FN) of the events that are removed; 0 without flare and without removed events."""
+    truth, removed = _truth(probability, flare), probability >= threshold
+    return _share(2 * int((truth & removed).sum()), int(truth.sum()) + int(removed.sum())) or 0.0
+
+
 def best_threshold(probability: Array, flare: Array) -> float:
     """The threshold of greatest F1, for probabilities float32 (n,) of a validation set.
 

@@ -1,23 +1,8 @@
 """Comparison of de-flaring methods on scenes with a truth."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from types import MappingProxyType
-
 from unflare.edeflare import edeflare
-from unflare.evaluation.filters import BackgroundActivity, DropAll, KeepAll, PolarityFocused
-from unflare.events.scorer import Scorer
+from unflare.evaluation.filters import baselines, generators
+from unflare.evaluation.streams import streams
+from unflare.evaluation.structure import event_structural_ratio
 
-# Made without arguments, each has its paper's parameters.
-baselines: Mapping[str, Callable[..., Scorer]] = MappingProxyType(
-    {
-        "keep_all": KeepAll,
-        "drop_all": DropAll,
-        "baf": BackgroundActivity,
-        "stcf": partial(BackgroundActivity, support=2),
-        "pfd_a": partial(PolarityFocused, "A"),
-        "pfd_b": partial(PolarityFocused, "B"),
-    }
-)
-
-__all__ = ["BackgroundActivity", "DropAll", "KeepAll", "PolarityFocused", "baselines", "edeflare"]
+__all__ = ["baselines", "edeflare", "event_structural_ratio", "generators", "streams"]

@@ -5,10 +5,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from unflare.evaluation.benchmark import SCENARIOS, Judgement
+from unflare.evaluation.filters import Choice
+from unflare.evaluation.summary import Summary
 from unflare.events import Array, Events, aside
 from unflare.events.scene import load_scene
 from unflare.scores import curve
@@ -16,7 +19,7 @@ from unflare.scores import curve
 SLICE = 20_000  # microseconds of a scene that an example shows
 COLUMNS = ("method", "threshold", "precision", "recall", "false_positive_rate")
 
-Scenarios = dict[str, dict[str, float | None]]  # scenario, metric
+Scenarios = dict[str, dict[str, Any]]  # scenario, metric: a number or None, of streams a summary
 Tables = dict[str, dict[str, Scenarios]]  # split, method
 
 
@@ -31,9 +34,36 @@ def tables(splits: Mapping[str, Mapping[str, Judgement]], thresholds: Mapping[st
     }
 
 
-def write_tables(folder: Path, splits: Tables, threshold: float, seconds: Mapping[str, float]) -> None:
-    """metrics.json"""
-    content = {"threshold": threshold, "splits": splits, "seconds": dict(seconds)}
+def add_streams(methods: dict[str, Scenarios], found: Mapping[str, Mapping[str, Mapping[str, Summary]]]) -> None:
+    """The summaries of stream metrics beside the scores, by method and scenario; generators have nothing else."""
+    for name, scenarios in found.items():
+        for scenario, metrics in scenarios.items():
+            row = methods.setdefault(name, {}).setdefault(scenario, {})
+            row |= {metric: asdict(summary) for metric, summary in metrics.items()}
+
+
+def named(scenarios: Scenarios) -> dict[str, float | None]:
+    """Numbers for a run: evaluation/<score> over all scenes, evaluation/<scenario>/<score> over those of a scenario.
+
+    Of the streams the means over all scenes, and evaluation/failures/<metric> where there were any.
+    """
+    found: dict[str, float | None] = {}
+    for scenario, row in scenarios.items():
+        folder = "evaluation" if scenario == "overall" else f"evaluation/{scenario}"
+        found |= {f"{folder}/{score}": value for score, value in row.items() if not isinstance(value, dict)}
+    for metric, value in scenarios["overall"].items():
+        if isinstance(value, dict):
+            found[f"evaluation/{metric}"] = value["mean"]
+            found |= {f"evaluation/failures/{metric}": value["failures"]} if value["failures"] else {}
+    return found
+
+
+def write_tables(
+    folder: Path, splits: Tables, threshold: float, choices: Mapping[str, Choice], seconds: Mapping[str, float]
+) -> None:
+    """metrics.json; `choices` are the parameters that validation chose for the baselines."""
+    chosen = {name: dict(choice) for name, choice in choices.items() if choice}
+    content = {"threshold": threshold, "choices": chosen, "splits": splits, "seconds": dict(seconds)}
     with aside(folder / "metrics.json") as path:
         path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
 

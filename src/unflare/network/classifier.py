@@ -13,7 +13,6 @@ from unflare.network.dispatch import form_for, implementation
 from unflare.network.files import replace
 from unflare.network.kernels import Array
 from unflare.network.mamba import Mamba
-from unflare.network.norm import rms_norm
 from unflare.network.state import State
 from unflare.params import Network
 from unflare.runtime.tensors import read
@@ -44,8 +43,8 @@ class Classifier(nn.Module):
 
     def forward(self, features: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Logits (b, l) of features (b, l, 13), and the state after the last event. Without a state it begins here."""
-        x = self.embedding((features - self.mean) / self.std)
-        normed, after, form = rms_norm(x), [], form_for(x.device)
+        after, form = [], form_for(features.device)
+        x, normed = form.add_norm(self.embedding((features - self.mean) / self.std), None)
         for i, layer in enumerate(self.layers):
             y, layer_state = layer(normed, None if state is None else state[i])
             x, normed = form.add_norm(x, y)

@@ -19,7 +19,7 @@ class Form(NamedTuple):
     name: str
     convolve: Callable[..., tuple[Tensor, Tensor]]
     mix: Callable[..., tuple[Tensor, Tensor]]
-    add_norm: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    add_norm: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
 
 
 def form_for(device: torch.device) -> Form:

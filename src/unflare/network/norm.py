@@ -6,12 +6,7 @@ from torch.nn import functional
 EPSILON = 1e-5
 
 
-def rms_norm(x: Tensor) -> Tensor:
-    """x_blm over the root of the mean of its squares."""
-    return functional.rms_norm(x, x.shape[-1:], eps=EPSILON)
-
-
-def add_norm(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """x + y, both (b, l, m), and the norm of it."""
-    total = x + y
-    return total, rms_norm(total)
+def add_norm(x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+    """x + y, or x alone, (b, l, m), and the norm of it: over the root of the mean of its squares."""
+    total = x if y is None else x + y
+    return total, functional.rms_norm(total, total.shape[-1:], eps=EPSILON)

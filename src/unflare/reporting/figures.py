@@ -11,7 +11,12 @@ from unflare.reporting.colors import BLUE, GREEN, MUTED, ORANGE
 from unflare.reporting.drawing import COLORS, bars, drawing, grouped_bars, stacked_bars
 from unflare.reporting.records import GIB, Missing, Records, stage_file
 
-BLIND = {"keep_all": "--", "drop_all": ":", "oracle": "-."}  # methods that do not look at the events, and their lines
+BLIND = {
+    "keep_all": "--",
+    "drop_all": ":",
+    "chance": ":",
+    "oracle": "-.",
+}  # methods that do not look at the events, and their lines
 
 
 def loss(records: Records, path: Path) -> None:

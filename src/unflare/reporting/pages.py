@@ -12,6 +12,7 @@ from unflare.reporting.judgements import advice, checks, guarded, problems
 from unflare.reporting.performance import figure, memory, safety, time
 from unflare.reporting.phrases import Phrases
 from unflare.reporting.records import STAGES, Missing, Records
+from unflare.reporting.streams import streams
 from unflare.reporting.summary import (
     STATUSES,
     Material,
@@ -101,6 +102,7 @@ def provenance(material: Material, say: Phrases) -> Iterator[Block]:
 SECTIONS: dict[str, Section] = {
     "summary": summary,
     "results": results,
+    "streams": streams,
     "problems": problems,
     "advice": advice,
     "pictures": pictures,

@@ -104,9 +104,21 @@ class Records:
         return self.number("reports/training/metrics.json", *keys, low=low)
 
     def scores(self, split: str, scenario: str = "overall") -> dict[str, dict[str, float | None]]:
-        """Method -> metric -> value; methods without this scenario are left out. Raises Missing."""
+        """Method -> score of its events -> value; methods without any here are left out. Raises Missing."""
+        return self._metrics(split, scenario, summaries=False)
+
+    def streams(self, scenario: str = "overall") -> dict[str, dict[str, dict[str, Any]]]:
+        """Method -> metric of its streams -> summary over the test scenes. Raises Missing."""
+        return self._metrics("test", scenario, summaries=True)
+
+    def _metrics(self, split: str, scenario: str, *, summaries: bool) -> dict[str, dict[str, Any]]:
         methods = self.at("reports/evaluation/metrics.json", "splits", split)
-        return {name: tables[scenario] for name, tables in methods.items() if scenario in tables}
+        rows = {
+            name: {metric: value for metric, value in table[scenario].items() if isinstance(value, dict) is summaries}
+            for name, table in methods.items()
+            if scenario in table
+        }
+        return {name: row for name, row in rows.items() if row}
 
     def stages(self) -> list[str]:
         """The stages that have run, in their order."""

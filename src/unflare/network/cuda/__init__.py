@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unflare.network import norm
 from unflare.network.convolution import causal_conv, tail_after
 from unflare.network.cuda.convolution import convolve as convolve_without_gradients
 from unflare.network.cuda.mixing import mix as own
 from unflare.network.cuda.norm import add_norm as add_norm_without_gradients
+from unflare.network.norm import add_norm as add_norm_in_torch
 
-__all__ = ["add_norm", "convolve", "mix", "name", "own"]
+__all__ = ["add_norm", "convolve", "mix", "name", "official", "own"]
 
 OFFICIAL = all(find_spec(package) is not None for package in ("mamba_ssm", "causal_conv1d"))
 
@@ -38,9 +38,9 @@ def convolve(x: Tensor, conv: nn.Conv1d, tail: Tensor) -> tuple[Tensor, Tensor]:
     return functional.silu(y), after
 
 
-def add_norm(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def add_norm(x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
     """As `unflare.network.norm.add_norm`."""
-    return norm.add_norm(x, y) if torch.is_grad_enabled() else add_norm_without_gradients(x, y)
+    return (add_norm_in_torch if torch.is_grad_enabled() else add_norm_without_gradients)(x, y)
 
 
 def mix(  # noqa: PLR0913
@@ -56,7 +56,7 @@ def mix(  # noqa: PLR0913
 ) -> tuple[Tensor, Tensor]:
     """As `unflare.network.scan.mix`; the final state of a training through mamba_ssm carries no gradient."""
     if h0 is None and OFFICIAL and torch.is_grad_enabled():
-        return _official(u, step, bias, A, B, C, D, z)
+        return official(u, step, bias, A, B, C, D, z)
     h0 = A.new_zeros(len(u), *A.shape) if h0 is None else h0
     return own(u, step, bias, A, B, C, D, z, h0)
 
@@ -74,7 +74,7 @@ def _official_convolution(x: Tensor, conv: nn.Conv1d, tail: Tensor) -> Tensor:
     return u.transpose(1, 2)
 
 
-def _official(  # noqa: PLR0913
+def official(  # noqa: PLR0913
     u: Tensor, step: Tensor, bias: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, z: Tensor
 ) -> tuple[Tensor, Tensor]:
     """mamba_ssm leaves the final state out of its backward pass, so it is detached: a gradient would be wrong."""

@@ -1,4 +1,4 @@
-"""The norm between the layers and the sum before it, at once, on a CUDA device, where no gradient is wanted."""
+"""The norm between the layers, and the sum before it, at once, on a CUDA device, where no gradient is wanted."""
 
 import torch
 import triton
@@ -10,10 +10,10 @@ from unflare.network.norm import EPSILON
 STEPS, WARPS = 16, 4  # of a program
 
 
-def add_norm(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def add_norm(x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
     """As `unflare.network.norm.add_norm`, for x and y of one type."""
-    x, y = x.contiguous(), y.contiguous()
-    total, normed = torch.empty_like(x), torch.empty_like(x)
+    x, y = x.contiguous(), None if y is None else y.contiguous()
+    total, normed = x if y is None else torch.empty_like(x), torch.empty_like(x)
     steps, width = x.numel() // x.shape[-1], x.shape[-1]
     size = {"STEPS": STEPS, "WIDTH": triton.next_power_of_2(width), "num_warps": WARPS}
     add_and_norm[(-(-steps // STEPS),)](x, y, total, normed, steps, width, EPSILON, **size)
@@ -35,8 +35,11 @@ def add_and_norm(  # noqa: PLR0913
     step, channel = tl.program_id(0) * STEPS + tl.arange(0, STEPS)[:, None], tl.arange(0, WIDTH)[None, :]
     there = (step < steps) & (channel < width)
     at = step.to(tl.int64) * width + channel
-    sums = tl.load(x + at, mask=there, other=0.0).to(tl.float32) + tl.load(y + at, mask=there, other=0.0).to(tl.float32)
-    sums = sums.to(total.dtype.element_ty).to(tl.float32)  # what the next layer adds to
+    sums = tl.load(x + at, mask=there, other=0.0).to(tl.float32)
+    if y is not None:
+        sums += tl.load(y + at, mask=there, other=0.0).to(tl.float32)
+        rounded = sums.to(total.dtype.element_ty)
+        tl.store(total + at, rounded, mask=there)
+        sums = rounded.to(tl.float32)  # what the next layer adds to
     scale = tl.rsqrt(tl.sum(sums * sums, axis=1, keep_dims=True) / width + epsilon)
-    tl.store(total + at, sums.to(total.dtype.element_ty), mask=there)
     tl.store(normed + at, (sums * scale).to(normed.dtype.element_ty), mask=there)

@@ -6,7 +6,7 @@ from unflare.reporting.checks.verdict import Verdict, either, graded
 from unflare.reporting.records import Missing, Records, finite, need
 
 IDEAL = {"oracle"}  # methods that know the answer
-TRIVIAL = {"keep_all", "drop_all"}
+TRIVIAL = {"keep_all", "drop_all", "chance"}
 METRICS = ("f1", "roc_auc")
 
 Row = Mapping[str, float | None]
@@ -40,6 +40,14 @@ def evaluation_is_sound(records: Records) -> Verdict:
     return either(good), {"oracle": oracle, "keep": keep, "drop": drop, "gap": gap}
 
 
+def output_closer_than_input(records: Records) -> Verdict:
+    """Distances to the truth of the cleaned test scenes, both ways, below those of the scenes as they are."""
+    ours, given = (_distances(records, name) for name in ("unflare", "keep_all"))
+    good = all(ours[metric] < given[metric] for metric in ours)
+    values = ours | {f"input_{metric}": value for metric, value in given.items()}
+    return "verified" if good else "warning", values
+
+
 def test_close_to_validation(records: Records) -> Verdict:
     test, validation = (_score(records.scores(split), split, "unflare", "f1") for split in ("test", "validation"))
     gap = abs(test - validation)
@@ -49,6 +57,16 @@ def test_close_to_validation(records: Records) -> Verdict:
 def _score(table: Mapping[str, Row], split: str, method: str, metric: str) -> float:
     place = f"{split}.{method}"
     return finite(need(need(table, split, method), place, metric), f"{place}: {metric}", 0, 1)
+
+
+def _distances(records: Records, method: str) -> dict[str, float]:
+    """Means over the test scenes. Raises Missing."""
+    place = f"reports/evaluation/metrics.json: splits.test.{method}.overall"
+    row = need(records.streams(), place, method)
+    return {
+        metric: finite(need(need(row, place, metric), f"{place}.{metric}", "mean"), f"{place}.{metric}.mean", 0, high)
+        for metric, high in (("chamfer", 100), ("gaussian", 1))
+    }
 
 
 def _known(rivals: Mapping[str, Row], metric: str) -> list[tuple[float, str]]:

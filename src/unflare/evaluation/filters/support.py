@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-from unflare.events import Array
+from unflare.events import Array, Events
 
 NEVER = -(1 << 62)  # us; any time less this still fits 64 bits
 NEIGHBORS = 8
@@ -12,6 +12,13 @@ NEIGHBORS = 8
 def last_times(shape: tuple[int, int]) -> Array:
     """Time of the last OFF and the last ON event of each pixel: NEVER, int64 (2, h + 2, w + 2), framed by silence."""
     return np.full((2, shape[0] + 2, shape[1] + 2), NEVER)
+
+
+def ages_of(events: Events, last: Array, same: int) -> Array:
+    """Ages of the last event of each of an event's 8 neighbors, ascending, int64 (n, 8); `last` moves on."""
+    ages = np.empty((len(events), NEIGHBORS), np.int64)
+    neighbor_ages(events.t, events.x, events.y, events.p, last, same, ages)
+    return ages
 
 
 @numba.njit(cache=True, nogil=True)
