@@ -4,7 +4,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: setup setup-gpu repro test lint ui report compare clean
+.PHONY: setup setup-gpu fetch repro test lint ui report compare clean
 
 setup: $(VENV)/.ready
 
@@ -21,6 +21,19 @@ setup-gpu:
 	grep -v -E '^(torch|setuptools)==' constraints.txt > $(VENV)/constraints-gpu.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c $(VENV)/constraints-gpu.txt -e '.[dev,gpu]'
 	@touch $(VENV)/.ready
+
+# DSEC's archives into data/raw: continued at the byte where the line broke, their sums kept by DVC. `prepare` unpacks them.
+DSEC := https://download.ifi.uzh.ch/rpg/DSEC/train
+SEQUENCES := thun_00_a zurich_city_04_b zurich_city_04_e
+
+fetch: setup
+	@mkdir -p data/raw
+	@for name in $(SEQUENCES); do \
+		url=$(DSEC)/$$name/$${name}_events_left.zip file=data/raw/$${name}_events_left.zip; \
+		test -e $$file.dvc || dvc import-url --quiet --no-download $$url $$file || exit 2; \
+		wget --quiet --continue --tries=20 --directory-prefix=data/raw $$url || exit 2; \
+		dvc commit --quiet --force $$file.dvc || exit 2; \
+	done
 
 repro: setup
 	dvc repro
@@ -52,4 +65,4 @@ compare: setup
 
 # Products only; the environment, raw data and the record of experiments stay.
 clean:
-	rm -rf data/sample data/index.json data/scenes data/features models reports/stages reports/training reports/evaluation reports/figures reports/previous.json reports/findings.json reports/compare reports/report.*
+	rm -rf data/sample data/index.json data/sequences data/scenes data/features models reports/stages reports/training reports/evaluation reports/figures reports/previous.json reports/findings.json reports/compare reports/report.*

@@ -4,14 +4,14 @@ import sys
 from pathlib import Path
 
 from unflare import params, runtime
-from unflare.events import SPLITS, build
+from unflare.events import SPLITS, build, unpacked
 
 
-def main(index_path: Path, report: Path) -> None:
+def main(index_path: Path, sequences: Path, report: Path) -> None:
     with runtime.stage(report) as record:
-        with record.clock("validation"):
-            p = params.load()
-            index = build(p.data.root, p.scenes.duration, p.data.validation, p.data.test, p.seed)
+        p = params.load()
+        with record.clock("unpacking"), unpacked(p.data.root, sequences), record.clock("validation"):
+            index = build(p.data.root, p.scenes.duration, p.data.validation, p.data.test, p.seed, sequences)
         with record.clock("writing"):
             index.save(index_path)
             lines = index.summary()

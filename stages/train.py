@@ -68,8 +68,9 @@ def main(scenes: Path, features: Path, models: Path, report: Path, record_path: 
         record.memory.mark("threshold", p.training.steps)
         facts = {"features": list(FEATURES), "definition": VERSION, "window": p.features.window}
         with record.clock("threshold"):
-            threshold, scores = choose_threshold(network, sources["validation"])
-            network.save(models, facts | {"threshold": threshold, "validation": asdict(scores)})
+            threshold, scores, background = choose_threshold(network, sources["validation"])
+            facts |= {"threshold": threshold, "background_thresholds": background}
+            network.save(models, facts | {"validation": asdict(scores)})
         with record.clock("validation"):
             summary |= {"parity": parity(network, sources["validation"], p.training, session.trainer.lowest)}
         with record.clock("probe"):

@@ -24,6 +24,7 @@ LAYERS = [
     "training",
     "inference",
     "evaluation",
+    "cleaning",
     "reporting",
     "preview",
 ]

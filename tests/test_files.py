@@ -252,7 +252,7 @@ def test_a_damaged_block_has_its_sentence(path: Path) -> None:
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"timestamp,x,y,polarity\n", b"PK\x05\x06" + bytes(18), b"\x89HDF\r\n\x1a\n"])
+@pytest.mark.parametrize("content", [b"timestamp,x,y,z\n", b"PK\x05\x06" + bytes(18), b"\x89HDF\r\n\x1a\n"])
 def test_a_stranger_has_its_sentence(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(ValueError, match="expected"):

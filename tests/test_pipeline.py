@@ -199,7 +199,7 @@ def test_bad_data_ends_prepare_with_one_sentence_and_no_output(
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(SystemExit) as ending:
-        stage("prepare").main(Path("data/index.json"), Path("reports/prepare.json"))
+        stage("prepare").main(Path("data/index.json"), Path("data/sequences"), Path("reports/prepare.json"))
     assert ending.value.code == 2
     error = capsys.readouterr().err
     assert error.startswith("prepare: given")
@@ -211,7 +211,7 @@ def test_sound_data_is_indexed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     data(tmp_path / "given", "none")
     write_params(tmp_path, {"data": {"root": "given"}})
     monkeypatch.chdir(tmp_path)
-    stage("prepare").main(Path("data/index.json"), Path("reports/prepare.json"))
+    stage("prepare").main(Path("data/index.json"), Path("data/sequences"), Path("reports/prepare.json"))
     facts = json.loads(Path("reports/prepare.json").read_text(encoding="utf-8"))["facts"]
     assert facts["data_kind"] == "real"
     assert facts["sequences"] == {"train": 1, "validation": 1, "test": 1}

@@ -16,7 +16,7 @@ from unflare.events import Events, open_recording
 from unflare.events.stream import DTYPES
 from unflare.preview.files import write_gif, write_mp4, write_png
 from unflare.preview.layout import Layout, fitting
-from unflare.preview.recorded import Recorded
+from unflare.preview.recorded import Recorded, missing
 from unflare.preview.sheet import Sheet
 from unflare.preview.showing import write_video
 from unflare.preview.span import FILM, FRAME, PICTURE, SLOWEST, frames, moment
@@ -137,7 +137,7 @@ def test_before_and_after_are_on_one_clock(tmp_path: Path, path: Path, events: E
         times = events.t - events.t[0]
         assert np.array_equal(before.counts, np.histogram(times, edges)[0])
         assert np.array_equal(after_layer.counts, np.histogram(times[kept], edges)[0])
-        for image, chosen in zip(view.images(7000, 9000), (kept | True, kept), strict=True):
+        for image, chosen in zip(view.images(7000, 9000), (kept | True, kept, ~kept), strict=True):
             inside = chosen & (times >= 7000) & (times < 9000)
             lit = np.zeros(SHAPE, bool)
             lit[events.y[inside], events.x[inside]] = True
@@ -147,7 +147,17 @@ def test_before_and_after_are_on_one_clock(tmp_path: Path, path: Path, events: E
 def test_everything_removed_is_a_dark_panel(tmp_path: Path, path: Path, events: Events) -> None:
     nothing = saved(tmp_path / "cleaned.npz", events[:0])
     with open_recording(path) as first, open_recording(nothing) as second:
-        assert np.array_equal(Recorded(first, second).images(0, 60_000)[1], np.full((*SHAPE, 3), GROUND))
+        before, after, removed = Recorded(first, second).images(0, 60_000)
+        assert np.array_equal(after, np.full((*SHAPE, 3), GROUND))
+        assert np.array_equal(removed, before)
+
+
+def test_of_events_that_are_alike_as_many_are_missing_as_were_removed() -> None:
+    t, x = np.repeat(np.arange(5), 4), np.repeat(np.uint16([3, 3, 4, 5, 5]), 4)
+    events = Events(t, x, np.zeros(20, np.uint16), np.tile(np.uint8([1, 1, 0, 1]), 5), SHAPE)
+    keep = np.arange(20) % 4 != 1
+    assert [*missing(events, events[keep]).t] == [0, 1, 2, 3, 4]
+    assert len(missing(events, events)) == len(missing(events[:0], events)) == 0
 
 
 # Pages
@@ -270,7 +280,7 @@ def test_a_recording_is_looked_at(
     output = tmp_path / "new" / f"night.{kind}"
     assert unflare(monkeypatch, path, "-o", output, "--against", path, "--duration", 5) == 0
     assert capsys.readouterr().out == f"{output}\n"
-    layout = Layout(SHAPE, 2, {"png": 20, "gif": 10}.get(kind, 15))
+    layout = Layout(SHAPE, 3, {"png": 13, "gif": 6}.get(kind, 10))
     if kind in {"png", "gif"}:
         with Image.open(output) as image:
             assert (image.height, image.width) == layout.size

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unflare.scores import best_threshold, curve, scores
+from unflare.scores import SHARES, background_thresholds, best_threshold, curve, scores
 
 PROBABILITY = np.float32([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
 FLARE = np.float32([1, 1, 0, 1, 0.6, 0.5, 0, 0, 1, 0])  # flare: 0, 1, 3, 4, 8
@@ -31,6 +31,21 @@ def test_ten_events_by_hand() -> None:
     # Of the 25 pairs of a flare and a background event, those in the wrong order: 3 and 4 under 2; 8 under 2, 5, 6, 7.
     assert found.roc_auc == pytest.approx(19 / 25)
     assert found.average_precision == pytest.approx((1 + 1 + 3 / 4 + 4 / 5 + 5 / 9) / 5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_share_of_the_background_is_kept_and_no_more_than_ties_ask_for(seed: int) -> None:
+    probability, flare = drawn(seed)
+    found = background_thresholds(probability, flare)
+    assert list(found) == [str(share) for share in SHARES]
+    for share, threshold in found.items():
+        kept = scores(probability, flare, threshold).background_kept
+        assert kept is not None
+        assert kept >= float(share)
+        lower = float(np.nextafter(np.float32(threshold), np.float32(-1)))
+        assert scores(probability, flare, lower).background_kept < float(share)
+    with pytest.raises(ValueError, match="found none"):
+        background_thresholds(probability, np.ones_like(flare))
 
 
 def test_the_threshold_itself_removes() -> None:

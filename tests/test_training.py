@@ -138,11 +138,12 @@ def test_fitting_learns_and_the_history_adds_up(cache: Cache, tmp_path: Path) ->
     assert len(rows) == PLAN.steps
     assert sum(float(row["seconds"]) for row in rows) == pytest.approx(total, rel=1e-6)
     assert summary["best"]["loss"] == trainer.lowest
-    threshold, found = choose_threshold(trainer.take_best(), cache)
+    threshold, found, background = choose_threshold(trainer.take_best(), cache)
     assert 0 < threshold < 1
     assert found.events == 1440
     assert found.roc_auc is not None
     assert found.roc_auc > 0.9
+    assert list(background.values()) == sorted(background.values())
 
 
 def test_a_loss_that_is_no_number_stops_the_training(cache: Cache) -> None:

@@ -14,6 +14,8 @@ from sklearn.metrics import precision_recall_curve
 
 Array: TypeAlias = NDArray[Any]
 
+SHARES = (0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)  # of the background, that a threshold may be asked to keep
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -125,6 +127,19 @@ def best_threshold(probability: Array, flare: Array) -> float:
     lower = np.float32(thresholds[best - 1]) if best else np.float32(0)
     middle = lower + (upper - lower) / np.float32(2)
     return float(middle if middle > lower else upper)
+
+
+def background_thresholds(probability: Array, flare: Array) -> dict[str, float]:
+    """For each of SHARES the lowest threshold that keeps at least this share of the background events.
+
+    For probabilities float32 (n,) of a validation set. Raises ValueError as `scores`, and without background.
+    """
+    background = np.sort(probability[~_truth(probability, flare)])
+    if not len(background):
+        raise ValueError("thresholds: expected background events to keep, found none")
+    places = [math.ceil(share * len(background)) - 1 for share in SHARES]
+    above = np.nextafter(background[places], np.float32(2))
+    return {str(share): float(threshold) for share, threshold in zip(SHARES, above, strict=True)}
 
 
 def curve(probability: Array, flare: Array, points: int = 200) -> Curve:

@@ -5,6 +5,10 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
+from unflare.commands import clean as cleaning
+from unflare.commands import doctor as checkup
+from unflare.commands import inspect as inspection
+from unflare.commands import score as scoring
 from unflare.commands.compare import compare
 from unflare.commands.preview import preview
 from unflare.commands.report import report
@@ -12,6 +16,10 @@ from unflare.commands.reproduce import reproduce
 from unflare.runtime.ending import one_sentence
 
 EXAMPLES = """Examples, with the id of a run from `mlflow ui` or models/run.json:
+
+* unflare clean night.h5 -o night.clean.h5: the recording without its flare
+
+* unflare preview night.h5 --against night.clean.h5 -o both.mp4: before and after
 
 * unflare preview night.h5 -o night.mp4: a recording in slow motion
 
@@ -27,9 +35,10 @@ app = typer.Typer(
     help="EventMamba-FX: removes lens flare from event-camera recordings, and proves it.",
     epilog=EXAMPLES,
     rich_markup_mode="markdown",
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+for module in (cleaning, scoring, inspection, checkup):
+    app.command(epilog=module.EXAMPLES)(getattr(module, module.__name__.rpartition(".")[2]))
 for command in (preview, report, compare, reproduce):
     app.command()(command)
 
@@ -44,6 +53,8 @@ def main() -> None:
     with one_sentence("unflare"):
         try:
             ending = app(standalone_mode=False)
+        except (KeyboardInterrupt, typer.Abort):
+            sys.exit("unflare: stopped")
         except TyperException as error:
             raise ValueError(" ".join(error.format_message().split())) from error
     sys.exit(ending)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from unflare.commands.opening import Sensor, sensor_shape
+
 KINDS = (".png", ".mp4", ".gif")
 
 
@@ -17,7 +19,7 @@ def preview(  # noqa: PLR0913 - a command has as many options as its users need
         Path, typer.Option("--output", "-o", metavar="OUT", help="A name that ends in .png, .mp4 or .gif.")
     ],
     against: Annotated[
-        Path | None, typer.Option(metavar="OTHER", help="A second recording beside it, such as its cleaned copy.")
+        Path | None, typer.Option(metavar="OTHER", help="Its cleaned copy: before, after and what was removed.")
     ] = None,
     start: Annotated[
         float | None,
@@ -31,6 +33,7 @@ def preview(  # noqa: PLR0913 - a command has as many options as its users need
         float | None,
         typer.Option(metavar="TIMES", help="Slower than life; a frame holds 40 ms / TIMES. Default: 40, less if long."),
     ] = None,
+    sensor: Sensor = None,
     without_light: Annotated[
         bool, typer.Option("--without-light", help="Of a scene, leave out the light, which needs data/index.json.")
     ] = False,
@@ -45,7 +48,7 @@ def preview(  # noqa: PLR0913 - a command has as many options as its users need
     from unflare.preview.span import frames
 
     first, length = (_microseconds(time) for time in (start, duration))
-    with opened(recording, against, light=not without_light) as view:
+    with opened(recording, against, sensor_shape(sensor), light=not without_light) as view:
         if output.suffix.lower() == ".png":
             write_picture(output, view, first, length)
         else:

@@ -1,5 +1,6 @@
 """Event streams, their files, and scenes with a truth."""
 
+from unflare.events.archives import unpacked
 from unflare.events.aside import aside
 from unflare.events.files import load, open_recording
 from unflare.events.flare7k import FlarePair
@@ -33,6 +34,7 @@ __all__ = [
     "open_recording",
     "save_scene",
     "scene_paths",
+    "unpacked",
     "write_dsec",
     "write_rectify_map",
 ]

@@ -39,11 +39,14 @@ from unflare.events.hdf5 import column, one_sentence
 from unflare.events.plain import PlainHdf5
 from unflare.events.stream import Array, Events
 
+LONGEST = (1 << 32) // 1000 + (1 << 20)  # entries: times are uint32, and a table may go a little further
 SAMPLES = 32  # entries of ms_to_idx that are compared with the events when a file is opened
 
 
 class Dsec(PlainHdf5):
     """Times are as stored, since t_offset. Opening checks the structure and the table at SAMPLES places."""
+
+    format = "DSEC HDF5"
 
     def _open(self) -> None:
         super()._open()
@@ -52,7 +55,10 @@ class Dsec(PlainHdf5):
             found = f"{offset.dtype} {offset.shape}" if isinstance(offset, h5py.Dataset) else "no such dataset"
             raise ValueError(f"{self.path}: t_offset must be one whole number, found {found}")
         self.start, self.origin, self._zero = self._zero, int(offset[()]), 0
-        table = column(self._file, "ms_to_idx", self.path)[:]
+        table = column(self._file, "ms_to_idx", self.path)
+        if len(table) > LONGEST:
+            raise ValueError(f"{self.path}: ms_to_idx must have at most {LONGEST} entries, found {len(table)}")
+        table = table[:]
         _check_table(table, self.count, self.start + self.duration, self.path)
         self._table = table.astype(np.int64)
         self._sample()

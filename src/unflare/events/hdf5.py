@@ -1,6 +1,6 @@
 """What all our HDF5 files share: one compression, one block size, events in four columns, errors of one sentence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from unflare.events.stream import DTYPES, Array, Events
 
 CHUNK = 1 << 15
+LARGEST = 1 << 28  # bytes of a block, which is read as a whole
 BLOSC = hdf5plugin.Blosc(cname="zstd", clevel=3, shuffle=hdf5plugin.Blosc.SHUFFLE)
 
 
@@ -28,24 +29,48 @@ def one_sentence(path: Path) -> Iterator[None]:
         raise ValueError(f"{path}: expected a whole HDF5 file, found it truncated or damaged: {said}") from error
 
 
+def names(group: Iterable[str | bytes]) -> str:
+    """What a group or an archive holds, for a sentence, whatever a damaged file makes of its names."""
+    plain = (name if isinstance(name, str) and name.isprintable() else repr(name) for name in group)
+    return ", ".join(plain) or "nothing"
+
+
 def column(group: h5py.Group, name: str, path: Path) -> h5py.Dataset:
     """The one-dimensional dataset of integers `name`. Raises ValueError: file, expected, found."""
     dataset = group.get(name)
     if not isinstance(dataset, h5py.Dataset):
-        raise ValueError(
-            f"{path}: expected a dataset {name!r} in {group.name!r}, found {', '.join(group) or 'nothing'}"
-        )
+        raise ValueError(f"{path}: expected a dataset {name!r} in {group.name!r}, found {names(group)}")
     if dataset.ndim != 1 or dataset.dtype.kind not in "iub":
         found = f"{dataset.dtype} {dataset.shape}"
         raise ValueError(f"{path}: {dataset.name} must be integers of shape (n,), found {found}")
+    _refuse_hollow(group, name, dataset, path)
     return dataset
+
+
+def _refuse_hollow(group: h5py.Group, name: str, dataset: h5py.Dataset, path: Path) -> None:
+    """A dataset can claim any length, point into other files, or have blocks that no memory holds."""
+    outside = dataset.external or dataset.is_virtual or isinstance(group.get(name, getlink=True), h5py.ExternalLink)
+    if outside:
+        raise ValueError(f"{path}: {dataset.name} must be in the file itself, found it in another")
+    if not len(dataset):
+        return
+    if dataset.chunks:
+        block, found = dataset.chunks[0], dataset.id.get_num_chunks()
+        if block * dataset.dtype.itemsize > LARGEST:
+            raise ValueError(
+                f"{path}: {dataset.name} must have blocks of at most {LARGEST} bytes, found {block} values"
+            )
+        if found != -(-len(dataset) // block):
+            raise ValueError(f"{path}: {dataset.name} must hold {len(dataset)} values, found {found} blocks of {block}")
+    elif dataset.id.get_storage_size() < dataset.nbytes:
+        raise ValueError(f"{path}: {dataset.name} must hold {len(dataset)} values, found less")
 
 
 def columns(file: h5py.Group, name: str, path: Path) -> dict[str, h5py.Dataset]:
     """The datasets t, x, y, p of the group `name`. Raises ValueError as `column`, and for unequal lengths."""
     group = file.get(name)
     if not isinstance(group, h5py.Group):
-        raise ValueError(f"{path}: expected a group {name!r}, found {', '.join(file) or 'nothing'}")
+        raise ValueError(f"{path}: expected a group {name!r}, found {names(file)}")
     found = {key: column(group, key, path) for key in DTYPES}
     if len({len(dataset) for dataset in found.values()}) != 1:
         lengths = ", ".join(f"{key} {len(dataset)}" for key, dataset in found.items())

@@ -1,7 +1,9 @@
 """What is in the data folder, and which split each part belongs to."""
 
 import logging
+import os
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -79,8 +81,10 @@ class Index(_Record):
         return lines + [f"skipped {skipped.path}: {skipped.reason}" for skipped in self.skipped]
 
 
-def build(root: Path, duration: int, validation: float, test: float, seed: int) -> Index:
+def build(root: Path, duration: int, validation: float, test: float, seed: int, unpacked: Path | None = None) -> Index:
     """Looks at everything below `root`, every event included, and splits it by sequence and by image.
+
+    `unpacked` is a folder with more sequences, out of archives.
 
     duration          microseconds of a scene; shorter sequences are skipped
     validation, test  shares of the sequences, and of the images
@@ -92,7 +96,7 @@ def build(root: Path, duration: int, validation: float, test: float, seed: int) 
     if not root.is_dir():
         raise ValueError(f"{root}: data.root must be a folder, found a file")
     flares = find_flares(root)
-    sequences, skipped = find_sequences(root, duration)
+    sequences, skipped = find_sequences(root, duration, unpacked)
     return Index(
         root=root,
         embedded=(root / EMBEDDED).is_file(),
@@ -102,14 +106,15 @@ def build(root: Path, duration: int, validation: float, test: float, seed: int) 
     )
 
 
-def find_sequences(root: Path, duration: int) -> tuple[list[Sequence], list[Skipped]]:
-    """Every <name>/events/left/events.h5 below root, validated whole; and those shorter than `duration` microseconds.
+def find_sequences(root: Path, duration: int, unpacked: Path | None = None) -> tuple[list[Sequence], list[Skipped]]:
+    """Every <name>/events/left/events.h5 below root, and below `unpacked`, validated whole; and those shorter than
+    `duration` microseconds.
 
     Raises ValueError of one sentence: no sequence, one name twice, or a fault in a file.
     """
     found: dict[str, Sequence] = {}
     skipped = []
-    for place, _, files in walk(root):
+    for place, _, files in chain(walk(root), walk(unpacked) if unpacked and unpacked.is_dir() else ()):
         if place.parts[-2:] != ("events", "left") or "events.h5" not in files:
             continue
         sequence = _sequence(root, place / "events.h5")
@@ -122,7 +127,9 @@ def find_sequences(root: Path, duration: int) -> tuple[list[Sequence], list[Skip
         else:
             found[sequence.name] = sequence
     if not found and not skipped:
-        raise ValueError(f"{root}: expected DSEC sequences (*/events/left/events.h5), found none below it")
+        raise ValueError(
+            f"{root}: expected DSEC sequences (*/events/left/events.h5, or *_events_left.zip), found none below it"
+        )
     return sorted(found.values(), key=lambda sequence: sequence.name), skipped
 
 
@@ -132,13 +139,20 @@ def _sequence(root: Path, path: Path) -> Sequence:
         log.info("%s: %d events in %.1f s", path, recording.count, recording.duration / SECOND)
         return Sequence(
             name=path.absolute().parts[-4],
-            path=path.relative_to(root),
+            path=_beside(root, path),
             shape=recording.shape,
             start=recording.start,
             duration=recording.duration,
             count=recording.count,
             windows=recording.duration // SECOND,
         )
+
+
+def _beside(root: Path, path: Path) -> Path:
+    """The way from the root, which may be a link, to a file that need not be below it."""
+    if path.is_relative_to(root):
+        return path.relative_to(root)
+    return Path(os.path.relpath(path.resolve(), root.resolve()))
 
 
 def _split(

@@ -9,14 +9,16 @@ import numpy as np
 
 from unflare.events.hdf5 import CHUNK, checked, columns, one_sentence
 from unflare.events.recording import DSEC_SHAPE, Recording
-from unflare.events.stream import DTYPES, Events
+from unflare.events.stream import DTYPES, Array, Events
 
 
 class PlainHdf5(Recording):
-    """Times count from the first event. Without attributes `width` and `height` the sensor is DSEC's 640x480."""
+    """Times count from the first event. Without attributes `width` and `height` the sensor is `shape`, or DSEC's."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    format = "HDF5"
+
+    def __init__(self, path: Path, shape: tuple[int, int] | None = None) -> None:
+        self.path, self._named = path, shape
         with one_sentence(path), ExitStack() as stack:
             self._file = stack.enter_context(h5py.File(path, "r"))
             self._open()
@@ -24,7 +26,7 @@ class PlainHdf5(Recording):
 
     def _open(self) -> None:
         self._columns = columns(self._file, "events", self.path)
-        self.shape = _sensor(self._file, self.path)
+        self.shape = sensor(self._file, self.path) or self._named or DSEC_SHAPE
         t = self._columns["t"]
         self.count = len(t)
         first, last = (int(t[0]), int(t[-1])) if self.count else (0, -1)
@@ -34,11 +36,14 @@ class PlainHdf5(Recording):
         self.start, self.duration = 0, last + 1 - first
 
     def read(self, first: int, last: int) -> Events:
-        with one_sentence(self.path):
-            raw = {name: self._columns[name][first:last] for name in DTYPES}
+        raw = self.stored(first, last)
         if self._zero:
             raw["t"] = raw["t"].astype(np.int64) - self._zero
         return checked(raw, self.shape, self.path, first)
+
+    def stored(self, first: int, last: int) -> dict[str, Array]:
+        with one_sentence(self.path):
+            return {name: self._columns[name][first:last] for name in DTYPES}
 
     def locate(self, time: int) -> int:
         with one_sentence(self.path):
@@ -56,12 +61,13 @@ class PlainHdf5(Recording):
         self._file.close()
 
 
-def _sensor(file: h5py.File, path: Path) -> tuple[int, int]:
+def sensor(file: h5py.File, path: Path) -> tuple[int, int] | None:
+    """(height, width), as the attributes of the file or of `events` say; None if they do not."""
     for place in (file, file["events"]):
         found = {name: place.attrs[name] for name in ("height", "width") if name in place.attrs}
         if found:
             return _shape(found, path)
-    return DSEC_SHAPE
+    return None
 
 
 def _shape(found: dict[str, Any], path: Path) -> tuple[int, int]:

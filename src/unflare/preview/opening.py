@@ -12,8 +12,10 @@ INDEX = Path("data/index.json")
 
 
 @contextmanager
-def opened(path: Path, against: Path | None, *, light: bool) -> Iterator[View]:
+def opened(path: Path, against: Path | None, shape: tuple[int, int] | None = None, *, light: bool) -> Iterator[View]:
     """What there is to see in a file, and beside it in `against`; `light`: a scene's is rendered again.
+
+    `shape` is the sensor (height, width), for recordings that do not say it.
 
     Raises FileNotFoundError, or ValueError of one sentence.
     """
@@ -25,7 +27,7 @@ def opened(path: Path, against: Path | None, *, light: bool) -> Iterator[View]:
     if not light:
         raise ValueError(f"{path}: --without-light is for scenes, and this is a recording")
     with ExitStack() as stack:
-        yield Recorded(*(stack.enter_context(open_recording(one)) for one in (path, against) if one))
+        yield Recorded(*(stack.enter_context(open_recording(one, shape)) for one in (path, against) if one))
 
 
 def _scenery(path: Path, *, light: bool) -> View:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch.nn import functional
 from unflare.events import Array
 from unflare.network import Classifier
 from unflare.params import Training
-from unflare.scores import Scores, best_threshold, scores
+from unflare.scores import Scores, background_thresholds, best_threshold, scores
 from unflare.training.batches import stacked
 from unflare.training.precision import Precision
 from unflare.training.sources import Source
@@ -67,12 +68,23 @@ def validate(network: Classifier, source: Source, plan: Training) -> Validation:
     return Validation(masked_loss(logit, flare, mask).item(), scores(probability, flare.numpy()[counted], 0.5))
 
 
-def choose_threshold(network: Classifier, source: Source) -> tuple[float, Scores]:
-    """The threshold of greatest F1 over all scenes, each scored as a whole, and the scores it gives."""
+class Choice(NamedTuple):
+    """threshold   of greatest F1
+    scores      what it gives
+    background  thresholds that keep shares of the background, by share
+    """
+
+    threshold: float
+    scores: Scores
+    background: dict[str, float]
+
+
+def choose_threshold(network: Classifier, source: Source) -> Choice:
+    """Over all scenes, each scored as a whole."""
     said = [score_scene(network, source, scene) for scene in range(len(source.offsets) - 1)]
     probability, flare = (np.concatenate(parts) for parts in zip(*said, strict=True))
     threshold = best_threshold(probability, flare)
-    return threshold, scores(probability, flare, threshold)
+    return Choice(threshold, scores(probability, flare, threshold), background_thresholds(probability, flare))
 
 
 @torch.no_grad()
