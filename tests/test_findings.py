@@ -237,6 +237,9 @@ def test_every_check_has_a_planted_fault() -> None:
     assert faults | elsewhere == {check.__name__ for check in CHECKS}
 
 
+IN_A_SUMMARY = 5  # keys above a number of splits/<split>/<method>/<scenario>/<metric>
+
+
 def numbers(content: Any, *place: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401 (JSON)
     """The path of every number in a JSON value."""
     if isinstance(content, dict | list):
@@ -251,6 +254,8 @@ def test_no_number_that_cannot_be_true_is_shown_as_verified(tmp_path: Path, file
     path = write_results(tmp_path) / file
     sound = path.read_text()
     for *place, last in numbers(json.loads(sound)):
+        if len(place) == IN_A_SUMMARY and place[-1] != "chamfer":  # a hundred of one form: those that a check reads
+            continue
         content = json.loads(sound)
         target = content
         for key in place:

@@ -1,6 +1,7 @@
 """The clock's parts are the wall; memory belongs to its phase; jobs come back in order; bad input is one sentence."""
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,6 +103,14 @@ def test_a_guard_that_has_spoken_leaves_the_saving_alone() -> None:
             time.sleep(0.2)
 
 
+@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN], ids=["in a terminal", "in the background"])
+def started(request: pytest.FixtureRequest) -> Iterator[None]:
+    former = signal.signal(signal.SIGINT, request.param)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("started")
 def test_the_guard_stops_where_no_step_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def stage() -> None:
         with runtime.stage(tmp_path / "train.json") as record:

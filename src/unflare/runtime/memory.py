@@ -2,6 +2,7 @@
 
 import _thread
 import multiprocessing
+import signal
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ from unflare.runtime.limits import Limit, MemoryLimit, gibibytes
 INTERVAL = 0.2  # seconds between two looks of the guard
 WORKERS = 5  # looks between two at the workers
 SPACING = 0.2  # seconds between two samples of the curve, at least ...
+STOP = signal.SIGUSR1  # raises KeyboardInterrupt; SIGINT is ignored in what a shell has started in the background
 THINNING = 2e-4  # ... and this share of what has passed: a long run has a curve of thousands, not of millions
 
 
@@ -54,6 +56,7 @@ class Memory:
         self._thread = threading.Thread(target=self._watch, name="memory", daemon=True)
 
     def __enter__(self) -> Self:
+        self._former = signal.signal(STOP, signal.default_int_handler)
         self._sample()
         self._thread.start()
         return self
@@ -64,6 +67,7 @@ class Memory:
         with self._lock:  # from here on the thread interrupts no more
             self._stop.set()
         self._thread.join()
+        signal.signal(STOP, self._former)
         breach, self._breach = self._breach, None
         where = f"phase `{self._phase}`, step {self._step}"
         self._phase = "end"
@@ -126,7 +130,7 @@ class Memory:
             self._sample(keep=time.perf_counter() >= self._next + self._interval)
             with self._lock:
                 if known and self._breach and not self._stop.is_set():
-                    _thread.interrupt_main()
+                    _thread.interrupt_main(STOP)
                     return
             self.overhead = time.thread_time()
 
