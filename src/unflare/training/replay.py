@@ -17,8 +17,7 @@ class Replayed:
     """Logits (b, l) of features (b, l, 13), always of the shape of the first ones; their gradients go to the weights.
 
     The first call records, in the precision that holds there: autocast must not cache, and no earlier pass may wait for
-    its way back. What the passes keep stays taken
-    on the device. The logits are those of the last call only.
+    its way back. What the passes keep stays taken on the device. The logits are those of the last call only.
     """
 
     def __init__(self, network: Classifier) -> None:

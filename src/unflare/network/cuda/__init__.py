@@ -1,6 +1,6 @@
 """The parts of a Mamba layer on a CUDA device: the scan, which takes and returns its state, and its adjoint, in Triton.
 
-A training from the beginning of its sequences goes through mamba_ssm where it is installed.
+A training from the beginning of its sequences goes through mamba_ssm and causal_conv1d where both are installed.
 """
 
 from importlib.util import find_spec

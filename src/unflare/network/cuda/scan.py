@@ -11,7 +11,8 @@ Time is cut into chunks of T steps, which run side by side. Three launches: `end
 began with a state of zeros; `carry` leads the true state from chunk to chunk; `outputs` goes through every chunk again,
 from its true beginning. A program is a warp and has ROWS channels of one chunk, two for a lane; their states stay in
 its registers, and B and C, which all channels share, are numbers that every lane reads. So few warps fit a processor
-that they must not wait for memory: a step asks for the channels of the next.
+that they must not wait for memory: a step asks for the channels of the next. Steps are counted in 32 bits, which takes
+less of them: all sequences of a call have fewer than 2^31.
 """
 
 from typing import NamedTuple
