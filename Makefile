@@ -45,7 +45,7 @@ lint: setup
 	mypy
 
 test: lint
-	pytest
+	pytest -n auto --maxprocesses 4 --dist loadfile
 
 ui: setup
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} --host 127.0.0.1 --port $${PORT:-5000} --workers 1
