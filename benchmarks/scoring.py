@@ -1,5 +1,7 @@
 """From events in memory to their probabilities in memory, on this machine's device: speed, memory, where the time goes.
 
+On a CPU the shares are of what torch runs; the features, which are not torch's, `benchmarks/features.py` measures.
+
 OMP_WAIT_POLICY=passive PYTHONPATH=tests:benchmarks python benchmarks/scoring.py
 """
 

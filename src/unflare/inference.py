@@ -23,7 +23,7 @@ class NetworkScorer:
     Pixels, convolution and scan carry their state from event to event, so neither the cuts between chunks nor `window`,
     the number of events that go through the network at a time, change the result beyond rounding. Memory does not grow
     with the recording. `features_window` (us) must be that of the training. Features are computed where the network is.
-    `precision` is float32, or on CUDA bfloat16 or float16, which is faster and moves a probability by some hundredths.
+    `precision` is float32, or on CUDA bfloat16 or float16, which is faster and less exact.
 
     Raises ValueError for half precision on another device.
     """

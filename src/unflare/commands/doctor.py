@@ -48,10 +48,10 @@ def _network() -> str:
 
 def _mamba() -> str:
     try:
-        return version("mamba-ssm")
-    except PackageNotFoundError:
+        return f"{version('mamba-ssm')}, causal-conv1d {version('causal-conv1d')}"
+    except PackageNotFoundError as error:
         raise LookupError(
-            "not installed; only a training on CUDA goes through it, and only where it is there"
+            f"{error.name} is not installed; a training on CUDA goes through the two where both are there"
         ) from None
 
 

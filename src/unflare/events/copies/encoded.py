@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from unflare.events.copies.keeping import BLOCK, Keeping
+from unflare.events.heads import compression
 from unflare.events.recording import Recording
 from unflare.events.stream import Array, Events
 
@@ -44,8 +45,6 @@ def _length(packet: object) -> int:
 
 
 def _compression(path: Path) -> tuple[str, int] | None:
-    from unflare.events.heads import compression
-
     name = compression(path)
     return (name, 1) if name else None
 
