@@ -113,7 +113,7 @@ def test_a_killed_stage_goes_on_and_its_workers_end_with_it(project: Path) -> No
 
     assert disturbed(project, "stage", kill) < 0
     assert len(workers) == 2
-    assert not psutil.wait_procs(workers, timeout=10)[1]
+    assert not psutil.wait_procs(workers, timeout=60)[1]
     made = {path: path.stat().st_mtime_ns for path in (project / "stage/checkpoints").rglob("*.h5")}
     synthesize(project, "stage", workers=2)
     assert content(project / "stage/scenes") == content(project / "whole/scenes")
