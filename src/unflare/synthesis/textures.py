@@ -12,9 +12,7 @@ TEXTURES: tuple[Texture, ...] = ("plain", "clouds", "checkers", "stripes", "writ
 SOFT = 0.7  # pixels: what a lens leaves of an edge
 
 
-def surface(
-    kind: Texture, shape: tuple[int, int], contrast: float, grain: int, rng: np.random.Generator
-) -> Array:
+def surface(kind: Texture, shape: tuple[int, int], contrast: float, grain: int, rng: np.random.Generator) -> Array:
     """Reflectance float32 (h, w), about 0.4 in the middle; contrast is half that of ln(light), grain in pixels."""
     if kind == "plain":
         pattern = np.zeros(shape, np.float32)
