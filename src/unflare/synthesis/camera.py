@@ -9,8 +9,8 @@ from unflare.events import Array
 from unflare.synthesis.lamp import log_uniform
 from unflare.synthesis.motion import STILL, Motion, Wave
 
-SPEED = (5.0, 400.0)  # pixels a second of a pan, at most
-TREMOR = (0.3, 12.0)  # pixels of a hand
+SPEED = (5.0, 1000.0)  # pixels a second of a pan, at most
+TREMOR = (0.5, 20.0)  # pixels of a hand
 ZOOM = 0.3  # of the logarithm of the size, either way
 
 
@@ -28,11 +28,12 @@ class Camera:
 
     def affine(self, t: float) -> Array:
         """From places in the scene to pixels of the frame at t seconds, float64 (2, 3)."""
-        pose, (height, width) = self.motion.pose(np.float64(t)), self.shape
-        size = pose.size * np.exp(self.zoom.at(np.float64(t)))
+        now, (height, width) = np.asarray(t), self.shape
+        pose = self.motion.pose(now)
+        size = pose.size * np.exp(self.zoom.at(now))
         c, s = size * np.cos(pose.angle), size * np.sin(pose.angle)
         turn, centre = np.array([[c, -s], [s, c]]), np.array([width / 2, height / 2])
-        return np.column_stack([turn, centre + (pose.x, pose.y) - turn @ centre])
+        return np.column_stack([turn, centre + np.array([pose.x, pose.y]) - turn @ centre])
 
     def fastest(self, seconds: float) -> float:
         """Pixels a second of any pixel, at most."""

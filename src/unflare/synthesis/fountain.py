@@ -22,7 +22,7 @@ THINNEST = 0.6  # pixels: what a lens makes of a point, as the deviation of a Ga
 LOT = 1.0  # seconds of sparks that are thrown at once
 PIECES = (0.1, 0.7)  # of a spark's speed, life and brightness: those of its pieces
 DIMMING = 2.0  # a spark dies with exp(-2) of its brightness
-KINDLING = 0.002  # seconds
+KINDLING = 0.05  # of its life, until a spark is bright
 
 
 class Flight(NamedTuple):
@@ -90,7 +90,7 @@ class Fountain:
         width = np.maximum(flight.radius / 2, THINNEST)
         length = np.hypot(*(ends[1] - ends[0]).T)
         share = np.minimum(1, (flight.radius / 2 / width) ** 2) * 2.5 * width / (2.5 * width + length)
-        dimming = np.exp(-DIMMING * age / flight.life) * np.minimum(1, age / KINDLING)
+        dimming = np.exp(-DIMMING * age / flight.life) * np.minimum(1, age / (KINDLING * flight.life))
         return ends[0], ends[1], width, flight.peak * share * dimming
 
 

@@ -18,8 +18,8 @@ CONTRAST = (0.05, 1.2)  # of a wall's texture
 SMALLEST = 2.5  # pixels, radius
 SPEED = (10.0, 4000.0)  # pixels a second
 HERTZ = 12.0  # of what swings, at most
-COVERED = 0.4  # of the frame, by all things together, at most
-BALL = 0.16  # of the frame's shorter side: radius of a ball, at most
+COVERED = 0.8  # of the frame, by all things together, at most
+BALL = 0.2  # of the frame's shorter side: radius of a ball, at most
 FORMS: tuple[Form, ...] = ("disc", "polygon", "bar", "wheel", "fan", "hand", "car", "ball", "lamp")
 
 
@@ -44,7 +44,7 @@ def draw_objects(shape: tuple[int, int], rng: np.random.Generator) -> Objects:
     pace, ground = log_uniform(SPEED, rng), draw_ground(AMBIENT, CONTRAST, rng)
     things = _cradle(shape, rng) if rng.random() < 0.25 else []
     room = COVERED * shape[0] * shape[1]
-    for _ in range(rng.integers(0 if things else 1, 4 if things else 13)):
+    for _ in range(rng.integers(0 if things else 2, 5 if things else 25)):
         speed = min(SPEED[1], pace * log_uniform((0.3, 2.0), rng))
         thing = _draw_thing(shape, speed, rng)
         room -= math.pi * thing.radius**2
@@ -55,10 +55,10 @@ def draw_objects(shape: tuple[int, int], rng: np.random.Generator) -> Objects:
 
 def _draw_thing(shape: tuple[int, int], speed: float, rng: np.random.Generator) -> Thing:
     form = FORMS[rng.choice(len(FORMS), p=[0.12, 0.18, 0.12, 0.09, 0.09, 0.1, 0.1, 0.12, 0.08])]
-    largest = {"ball": BALL, "lamp": 0.015}.get(form, 0.25) * min(shape)
+    largest = {"ball": BALL, "lamp": 0.015}.get(form, 0.3) * min(shape)
     thing = Thing(
         form=form,
-        radius=log_uniform((SMALLEST, largest), rng),
+        radius=SMALLEST + (largest - SMALLEST) * rng.random() ** 1.8,
         paint=log_uniform((0.03, 0.95), rng),
         texture=TEXTURES[rng.integers(len(TEXTURES))],
         contrast=log_uniform((0.05, 1.0), rng),
@@ -99,10 +99,10 @@ def _wave(amplitude: float, pulse: float, rng: np.random.Generator) -> Wave:
 
 def _cradle(shape: tuple[int, int], rng: np.random.Generator) -> list[Thing]:
     """Three to six shiny balls side by side; those at the ends swing out in turn, and all sway a little."""
-    count, radius = int(rng.integers(3, 7)), rng.uniform(0.03, 0.1) * min(shape)
+    count, radius = int(rng.integers(3, 7)), rng.uniform(0.04, 0.13) * min(shape)
     arm, swing, phase = rng.uniform(4, 10) * radius, rng.uniform(0.15, 0.9), rng.uniform(0, 2 * math.pi)
     left, y = rng.uniform(0.1, 0.5) * shape[1], rng.uniform(0.3, 0.8) * shape[0]
-    sway, pulse = draw_wave((0.3, 15), (0.5, 2.5), rng), rng.uniform(0.6, 2.0)
+    sway, pulse = draw_wave((2, 40), (0.5, 2.5), rng), rng.uniform(0.6, 2.0)
     side = {0: -1, count - 1: 1}
     still = Wave(0.0, 0.0, 0.0)
     return [

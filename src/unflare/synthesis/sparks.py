@@ -17,6 +17,7 @@ from unflare.synthesis.motion import looks
 AMBIENT = (0.5, 40.0)  # irradiance of a white wall: sparks are seen by night and in dim rooms
 CONTRAST = (0.05, 0.8)
 AFTERGLOW = (1e-3, 0.03)  # seconds in which a trace fades to 1/e, where it is left
+SWEPT = 2.0  # times the frame that all sparks together pass over in a second, at most: some ten million events
 WIDTH = 640  # pixels of the frame for which speeds and sizes of the styles hold
 
 
@@ -54,23 +55,33 @@ class Style:
 
 UP, DOWN = -math.pi / 2, math.pi / 2
 STYLES: dict[str, Style] = {
+    "sparkler": Style(
+        count=(5, 60), speed=(3000, 60000), spread=(0.3, 3.1), heading=None, fall=(10, 1000), drag=(1, 30),
+        life=(0.001, 0.02), radius=(1, 9), peak=(300, 10000), burst=40, everywhere=False, weight=0.3,
+    ),
     "fountain": Style(
-        (10, 300), (300, 2500), (0.1, 1.2), UP, (300, 3000), (0.3, 3), (0.05, 0.7), (0.6, 4), (60, 3000), 12, False, 0.3
+        count=(10, 300), speed=(300, 6000), spread=(0.1, 1.2), heading=UP, fall=(300, 3000), drag=(0.3, 3),
+        life=(0.03, 0.7), radius=(0.8, 6), peak=(60, 5000), burst=12, everywhere=False, weight=0.2,
     ),
     "grinding": Style(
-        (20, 400), (700, 4000), (0.05, 0.5), None, (100, 2000), (1, 8), (0.02, 0.3), (0.4, 2), (60, 2000), 8, False, 0.2
+        count=(20, 400), speed=(700, 12000), spread=(0.05, 0.6), heading=None, fall=(100, 2000), drag=(1, 8),
+        life=(0.01, 0.2), radius=(0.5, 4), peak=(100, 5000), burst=8, everywhere=False, weight=0.15,
     ),
     "fireworks": Style(
-        (2, 20), (50, 500), (0.1, 0.4), UP, (50, 300), (0.5, 2), (0.3, 0.9), (0.6, 2.5), (40, 800), 80, True, 0.15
+        count=(3, 30), speed=(50, 800), spread=(0.1, 0.4), heading=UP, fall=(50, 300), drag=(0.5, 2),
+        life=(0.1, 0.8), radius=(0.8, 4), peak=(60, 2000), burst=80, everywhere=True, weight=0.1,
     ),
     "rain": Style(
-        (30, 600), (200, 2500), (0.01, 0.1), DOWN, (1, 10), (0.01, 0.1), (0.1, 1), (0.4, 1.5), (4, 150), 3, True, 0.12
+        count=(50, 1000), speed=(300, 4000), spread=(0.01, 0.1), heading=DOWN, fall=(1, 10), drag=(0.01, 0.1),
+        life=(0.1, 1), radius=(0.6, 3), peak=(10, 400), burst=3, everywhere=True, weight=0.1,
     ),
     "snow": Style(
-        (20, 500), (15, 200), (0.3, 1.5), DOWN, (1, 20), (0.01, 0.5), (0.3, 2), (0.7, 6), (3, 150), 0, True, 0.11
+        count=(30, 600), speed=(20, 400), spread=(0.3, 1.5), heading=DOWN, fall=(1, 20), drag=(0.01, 0.5),
+        life=(0.3, 2), radius=(1, 10), peak=(5, 250), burst=0, everywhere=True, weight=0.07,
     ),
     "lights": Style(
-        (1, 12), (3, 400), (3.1, 3.2), None, (0.1, 1), (0.01, 0.1), (2, 20), (0.8, 4), (30, 600), 0, True, 0.12
+        count=(2, 20), speed=(3, 600), spread=(3.1, 3.2), heading=None, fall=(0.1, 1), drag=(0.01, 0.1),
+        life=(2, 20), radius=(1, 8), peak=(30, 1000), burst=0, everywhere=True, weight=0.08,
     ),
 }  # fmt: skip
 
@@ -131,19 +142,25 @@ def draw_sparks(shape: tuple[int, int], rng: np.random.Generator) -> Sparks:
 
 def _draw_source(style: Style, shape: tuple[int, int], count: int, rng: np.random.Generator) -> Source:
     scale = shape[1] / WIDTH
-    life, burst = _narrowed(style.life, rng), int(rng.integers(0, style.burst + 1))
+    life, speed, radius = (
+        _narrowed(within, rng, size)
+        for within, size in ((style.life, 1.0), (style.speed, scale), (style.radius, scale))
+    )
+    burst, width = int(rng.integers(0, style.burst + 1)), 2 * math.sqrt(radius[0] * radius[1]) + 2
+    swept = math.sqrt(speed[0] * speed[1]) * width * (1 + burst / 6)  # by each that is alive, in a second
+    alive = min(log_uniform(style.count, rng), SWEPT * shape[0] * shape[1] / swept) / count
     return Source(
         x=shape[1] * rng.uniform(-0.05, 1.05),
         y=shape[0] * rng.uniform(0.2, 1.1),
         everywhere=style.everywhere,
-        rate=log_uniform(style.count, rng) / count / math.sqrt(life[0] * life[1]),
+        rate=alive / math.sqrt(life[0] * life[1]),
         heading=rng.uniform(0, 2 * math.pi) if style.heading is None else style.heading + rng.normal(0, 0.2),
         spread=log_uniform(style.spread, rng),
-        speed=_narrowed(style.speed, rng, scale),
+        speed=speed,
         fall=scale * log_uniform(style.fall, rng),
         drag=log_uniform(style.drag, rng),
         life=life,
-        radius=_narrowed(style.radius, rng, scale),
+        radius=radius,
         peak=_narrowed(style.peak, rng),
         burst=burst,
         seed=int(rng.integers(2**31)),

@@ -18,6 +18,7 @@ from unflare.synthesis.objects import Objects
 from unflare.synthesis.things import ROOM, Thing, picture, room
 
 SLIDE = 0.3  # pixels of the room that a reflection moves on by for every pixel of the ball
+SHARP = 4.0  # pixels of the room that a pixel of a ball shows in its middle, half of them, at most
 GLINT = 0.08  # radians within which a flat thing glints
 WHITE = 255.0
 
@@ -54,7 +55,7 @@ class Tableau:
 
     def _seen(self, thing: Thing, affine: Array, t: float) -> Pose:
         """A thing's pose in the frame. Who leaves the frame comes back on the other side of it."""
-        pose = thing.motion.pose(np.float64(t))
+        pose = thing.motion.pose(np.asarray(t))
         x, y = affine[:, :2] @ (pose.x, pose.y) + affine[:, 2]
         size = pose.size * math.hypot(affine[0, 0], affine[1, 0])
         margin = 2 * thing.radius * size + 8
@@ -95,9 +96,10 @@ class Tableau:
         radius = np.float32(thing.radius * pose.size)
         u = ((np.arange(box.x0, box.x1, dtype=np.float32) + np.float32(0.5 - pose.x)) / radius)[None, :]
         v = ((np.arange(box.y0, box.y1, dtype=np.float32) + np.float32(0.5 - pose.y)) / radius)[:, None]
+        reach = np.float32(min(0.35 * ROOM, SHARP * radius))
         n = np.sqrt(np.maximum(0, 1 - u * u - v * v))
         column, row = (
-            (0.5 * ROOM + 0.35 * ROOM * 2 * n * part - SLIDE * place).astype(np.float32)
+            (0.5 * ROOM + reach * 2 * n * part - SLIDE * place).astype(np.float32)
             for part, place in ((u, pose.x), (v, pose.y))
         )
         mirrored: Array = cv2.remap(self._room, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)

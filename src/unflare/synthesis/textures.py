@@ -21,10 +21,11 @@ def surface(kind: Texture, shape: tuple[int, int], contrast: float, grain: int, 
     elif kind == "writing":
         pattern = _writing(shape, grain, rng)
     else:
-        pattern = _squares(shape, grain, kind == "stripes")
+        pattern = _squares(shape, grain, checkered=kind == "checkers")
     worn = 0.1 * _clouds(shape, max(8, grain), rng)  # nothing is quite even
     soft = cv2.GaussianBlur(pattern + worn, (0, 0), SOFT)
-    return np.clip(0.4 * np.exp(contrast * soft), 0.01, 1).astype(np.float32)
+    reflectance: Array = np.clip(0.4 * np.exp(contrast * soft), 0.01, 1).astype(np.float32)
+    return reflectance
 
 
 def _clouds(shape: tuple[int, int], grain: int, rng: np.random.Generator) -> Array:
@@ -38,9 +39,9 @@ def _clouds(shape: tuple[int, int], grain: int, rng: np.random.Generator) -> Arr
     return total
 
 
-def _squares(shape: tuple[int, int], grain: int, stripes: bool) -> Array:
+def _squares(shape: tuple[int, int], grain: int, *, checkered: bool) -> Array:
     y, x = np.indices(shape) // (2 * grain)
-    pattern: Array = np.where((x + (0 if stripes else y)) % 2, 1, -1).astype(np.float32)
+    pattern: Array = np.where((x + (y if checkered else 0)) % 2, 1, -1).astype(np.float32)
     return pattern
 
 
@@ -51,6 +52,7 @@ def _writing(shape: tuple[int, int], grain: int, rng: np.random.Generator) -> Ar
     for top in range(size, shape[0] - size, 2 * size):
         for left in np.arange(0, shape[1] - size, 1.3 * size):
             if rng.random() < 0.85:
-                strokes = (rng.integers(0, size + 1, (3, 2)) + (int(left), top)).astype(np.int32)
-                cv2.polylines(page, [strokes], False, -1.2, max(1, grain // 3))
+                corner = np.array([int(left), top])
+                strokes = (corner + rng.integers(0, size + 1, (3, 2))).astype(np.int32)
+                cv2.polylines(page, [strokes], isClosed=False, color=-1.2, thickness=max(1, grain // 3))
     return page

@@ -15,7 +15,7 @@ from unflare.synthesis.textures import Texture, surface
 Form = Literal["disc", "polygon", "bar", "wheel", "fan", "hand", "car", "ball", "lamp"]
 FINE = 4  # bits after the point of places in OpenCV's drawings
 SOFT = 0.7  # pixels: what a lens leaves of an edge
-WINDOWS = 9  # bright places of a room, which shiny things reflect
+WINDOWS = 15  # bright places of a room, which shiny things reflect
 ROOM = 256  # pixels of the picture of a room
 
 
@@ -113,8 +113,8 @@ def _line(image: Array, half: int, turn: float, length: float, width: float) -> 
 def room(seed: int, ambient: float) -> Array:
     """What shiny balls mirror, irradiance float32 (`ROOM`, `ROOM`): dim walls, windows and lamps that outshine them."""
     rng = np.random.default_rng(seed)
-    walls = ambient * surface("clouds", (ROOM, ROOM), 0.7, 12, rng)
-    for _ in range(rng.integers(2, WINDOWS)):
+    walls = ambient * surface("clouds", (ROOM, ROOM), rng.uniform(0.5, 1.5), int(rng.integers(4, 12)), rng)
+    for _ in range(rng.integers(3, WINDOWS)):
         left, top = rng.integers(20, ROOM - 50, 2).tolist()
         width, height = rng.integers(3, 45, 2).tolist()
         cv2.rectangle(walls, (left, top), (left + width, top + height), ambient * float(rng.uniform(2, 12)), -1)
