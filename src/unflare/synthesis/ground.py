@@ -31,9 +31,9 @@ class Ground:
     def light(self, shape: tuple[int, int]) -> Array:
         """Irradiance of a white wall, float32 (h, w)."""
         y, x = (np.indices(shape) + 0.5) / max(shape) - 0.5
-        return (self.ambient * np.exp(self.slope * (x * math.cos(self.fall) + y * math.sin(self.fall)))).astype(
-            np.float32
-        )
+        along = x * math.cos(self.fall) + y * math.sin(self.fall)
+        light: Array = (self.ambient * np.exp(self.slope * along)).astype(np.float32)
+        return light
 
 
 class Wall:

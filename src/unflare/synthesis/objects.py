@@ -7,11 +7,12 @@ import numpy as np
 
 from unflare.events import Array
 from unflare.synthesis.camera import Camera, draw_camera, draw_wave
+from unflare.synthesis.forms import Form
 from unflare.synthesis.ground import Ground, draw_ground
 from unflare.synthesis.lamp import log_uniform
 from unflare.synthesis.motion import Motion, Wave, looks
 from unflare.synthesis.textures import TEXTURES
-from unflare.synthesis.things import Form, Thing
+from unflare.synthesis.things import Thing
 
 AMBIENT = (4.0, 250.0)  # irradiance of a white wall: from a dark room to daylight
 CONTRAST = (0.05, 1.2)  # of a wall's texture

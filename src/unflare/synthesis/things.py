@@ -2,19 +2,16 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import cv2
 import numpy as np
 
 from unflare.events import Array
+from unflare.synthesis.forms import Form, outline
 from unflare.synthesis.motion import Motion
 from unflare.synthesis.street import rear_view
 from unflare.synthesis.textures import Texture, surface
 
-Form = Literal["disc", "polygon", "bar", "wheel", "fan", "hand", "car", "ball", "lamp"]
-FINE = 4  # bits after the point of places in OpenCV's drawings
-SOFT = 0.7  # pixels: what a lens leaves of an edge
 WINDOWS = 15  # bright places of a room, which shiny things reflect
 ROOM = 256  # pixels of the picture of a room
 
@@ -51,7 +48,7 @@ def picture(thing: Thing) -> Array:
         y, x = np.indices((2 * half, 2 * half)) + 0.5 - half
         glow = np.exp(-(x**2 + y**2) / (2 * (thing.radius / 2) ** 2)).astype(np.float32)
         return np.dstack([np.zeros_like(glow), glow, glow])
-    cover = cv2.GaussianBlur(_cover(thing, half, rng), (0, 0), SOFT)
+    cover = outline(thing.form, thing.radius, half, rng)
     grain = max(2, round(thing.radius * rng.uniform(0.05, 0.4)))
     paint = np.clip(thing.paint / 0.4 * surface(thing.texture, cover.shape, thing.contrast, grain, rng), 0, 1)
     return np.dstack([cover * paint, np.zeros_like(cover), cover])
@@ -62,52 +59,6 @@ def _padded(image: Array, half: int) -> Array:
     top, left = half - image.shape[0] // 2, half - image.shape[1] // 2
     padded[top : top + image.shape[0], left : left + image.shape[1]] = image
     return padded
-
-
-def _cover(thing: Thing, half: int, rng: np.random.Generator) -> Array:
-    image, r = np.zeros((2 * half, 2 * half), np.uint8), thing.radius
-    match thing.form:
-        case "polygon":
-            turns = np.sort(rng.uniform(0, 2 * math.pi, rng.integers(3, 9)))
-            _fill(image, _around(half, r * rng.uniform(0.4, 1.0, len(turns)), turns))
-        case "bar":
-            width, slant = rng.uniform(0.02, 0.35), rng.uniform(0, math.pi)
-            _fill(image, _around(half, r, slant + np.array([-width, width, math.pi - width, math.pi + width])))
-        case "fan":
-            count, width = int(rng.integers(2, 7)), rng.uniform(0.1, 0.4)
-            for turn in np.arange(count) * 2 * math.pi / count:
-                _fill(image, _around(half, r * np.array([0.05, 1, 1]), turn + np.array([0, -width, width])))
-        case "wheel":
-            _ring(image, half, 0.88 * r, 0.2 * r)
-            for turn in np.arange(rng.integers(3, 12)) * 2 * math.pi / rng.integers(3, 12):
-                _line(image, half, turn, 0.88 * r, rng.uniform(0.03, 0.1) * r)
-        case "hand":
-            cv2.circle(image, (half, half), round(0.45 * r), 255, -1, cv2.LINE_AA)
-            for turn in np.linspace(-1, 1, 5) + rng.uniform(-0.15, 0.15, 5) + rng.uniform(0, 2 * math.pi):
-                _line(image, half, turn, rng.uniform(0.7, 0.88) * r, 0.18 * r)
-        case _:
-            cv2.circle(image, (half << FINE, half << FINE), round(r * 2**FINE), 255, -1, cv2.LINE_AA, FINE)
-    cover: Array = image.astype(np.float32) / 255
-    return cover
-
-
-def _around(half: int, radius: Array | float, turns: Array) -> Array:
-    return half + np.column_stack([radius * np.cos(turns), radius * np.sin(turns)])
-
-
-def _fill(image: Array, corners: Array) -> None:
-    cv2.fillPoly(image, [np.rint(corners * 2**FINE).astype(np.int32)], 255, cv2.LINE_AA, FINE)
-
-
-def _ring(image: Array, half: int, radius: float, width: float) -> None:
-    place = (half << FINE, half << FINE)
-    cv2.circle(image, place, round(radius * 2**FINE), 255, max(1, round(width)), cv2.LINE_AA, FINE)
-
-
-def _line(image: Array, half: int, turn: float, length: float, width: float) -> None:
-    end = half + length * np.array([math.cos(turn), math.sin(turn)])
-    first, last = (half << FINE, half << FINE), np.rint(end * 2**FINE).astype(int).tolist()
-    cv2.line(image, first, last, 255, max(1, round(width)), cv2.LINE_AA, FINE)
 
 
 def room(seed: int, ambient: float) -> Array:
