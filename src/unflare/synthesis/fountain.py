@@ -46,7 +46,7 @@ class Fountain:
             t = int(time) / 1e6
             since, affine = t if before is None else before, self._sparks.camera.affine(t)
             glow *= self._kept(t - since)
-            _draw(glow, *_traces(self._flying(lots, since, t), affine, since, t))
+            draw(glow, *traces(self._flying(lots, since, t), affine, since, t))
             yield int(time), np.minimum(self._wall.view(affine) + glow, np.float32(WHITE))
             before = t
 
@@ -66,7 +66,8 @@ class Fountain:
         return joined([one.some((one.birth <= t) & (since <= one.birth + one.life)) for one in flights])
 
 
-def _traces(flight: Flight, affine: Array, since: float, t: float) -> Traces:
+def traces(flight: Flight, affine: Array, since: float, t: float) -> Traces:
+    """What sparks leave between two times in seconds, in the frame of a camera with this affine map."""
     ages = [np.clip(when - flight.birth, 0, flight.life) for when in (since, t)]
     first, last = (np.column_stack(flight.at(age)) @ affine[:, :2].T + affine[:, 2] for age in ages)
     width, length = np.maximum(flight.radius / 2, THINNEST), np.hypot(*(last - first).T)
@@ -77,7 +78,7 @@ def _traces(flight: Flight, affine: Array, since: float, t: float) -> Traces:
 
 
 @njit(cache=True)
-def _draw(glow: Array, first: Array, last: Array, width: Array, peak: Array) -> None:
+def draw(glow: Array, first: Array, last: Array, width: Array, peak: Array) -> None:
     """Gaussian lines; where one is brighter than what is there, it takes its place."""
     for i in range(len(peak)):
         reach = 3.5 * width[i]
