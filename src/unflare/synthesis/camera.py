@@ -42,8 +42,8 @@ class Camera:
 
 
 def draw_camera(shape: tuple[int, int], rng: np.random.Generator) -> Camera:
-    """Nearly half of all cameras stand; a fourth is held by hand; the others pan, roll or zoom as well."""
-    kind = rng.choice(["still", "held", "pan", "roll", "zoom"], p=[0.45, 0.25, 0.14, 0.08, 0.08])
+    """Two of five cameras stand; a fourth is held by hand; the others pan, roll or zoom as well."""
+    kind = rng.choice(["still", "held", "pan", "roll", "zoom"], p=[0.4, 0.25, 0.17, 0.09, 0.09])
     if kind == "still":
         return Camera(shape, Motion(0.0, 0.0))
     tremor = log_uniform(TREMOR, rng)

@@ -14,10 +14,11 @@ from unflare.synthesis.motion import Motion, Wave, looks
 from unflare.synthesis.textures import TEXTURES
 from unflare.synthesis.things import Thing
 
-AMBIENT = (4.0, 250.0)  # irradiance of a white wall: from a dark room to daylight
-CONTRAST = (0.05, 1.2)  # of a wall's texture
+AMBIENT = (8.0, 250.0)  # irradiance of a white wall: from a dark room to daylight
+CONTRAST = (0.1, 1.2)  # of a wall's texture
 SMALLEST = 2.5  # pixels, radius
 SPEED = (10.0, 4000.0)  # pixels a second
+PACE = (30.0, 4000.0)  # of the most of a scene
 HERTZ = 12.0  # of what swings, at most
 COVERED = 0.8  # of the frame, by all things together, at most
 BALL = 0.2  # of the frame's shorter side: radius of a ball, at most
@@ -42,11 +43,11 @@ class Objects:
 
 def draw_objects(shape: tuple[int, int], rng: np.random.Generator) -> Objects:
     """Up to a dozen things, of one pace, or a Newton's cradle; everything about them from `rng`."""
-    pace, ground = log_uniform(SPEED, rng), draw_ground(AMBIENT, CONTRAST, rng)
+    pace, ground = log_uniform(PACE, rng), draw_ground(AMBIENT, CONTRAST, rng)
     things = _cradle(shape, rng) if rng.random() < 0.25 else []
     room = COVERED * shape[0] * shape[1]
-    for _ in range(rng.integers(0 if things else 2, 5 if things else 25)):
-        speed = min(SPEED[1], pace * log_uniform((0.3, 2.0), rng))
+    for _ in range(rng.integers(0 if things else 4, 6 if things else 25)):
+        speed = float(np.clip(pace * log_uniform((0.3, 2.0), rng), *SPEED))
         thing = _draw_thing(shape, speed, rng)
         room -= math.pi * thing.radius**2
         if room > 0 or not things:
@@ -60,7 +61,7 @@ def _draw_thing(shape: tuple[int, int], speed: float, rng: np.random.Generator) 
     thing = Thing(
         form=form,
         radius=SMALLEST + (largest - SMALLEST) * rng.random() ** 1.8,
-        paint=log_uniform((0.03, 0.95), rng),
+        paint=rng.choice([rng.uniform(0.02, 0.15), rng.uniform(0.15, 0.6), rng.uniform(0.6, 0.95)]),
         texture=TEXTURES[rng.integers(len(TEXTURES))],
         contrast=log_uniform((0.05, 1.0), rng),
         gloss=rng.uniform(0.1, 0.9) if form == "ball" else rng.choice([0.0, rng.uniform(0, 3)]),

@@ -20,9 +20,9 @@ def write_sequence(root: Path, sample: Sample, sensor: Sensor, seed: int, number
     """Sequence `number` as <root>/DSEC/train/<kind>_NN/events/left/{events,rectify_map}.h5; how many events it has."""
     rng = np.random.default_rng((seed, 1, number))
     shape, kind = sample.shapes[number % len(sample.shapes)], sample.kinds[number % len(sample.kinds)]
-    camera = sensor.at(log_uniform(sample.thresholds, rng))
     with clock("rendering"):
         description, video = background(kind, shape, rng)
+        camera = sensor.at(log_uniform(sample.thresholds, rng))
     with clock("simulator"):
         frames = clock.over("rendering", video.frames(description.times(sample.seconds, sample.frame_rate)))
         events = simulate(frames, camera, int(rng.integers(2**63)))

@@ -86,8 +86,8 @@ def _draw_source(style: Style, shape: tuple[int, int], count: int, rng: np.rando
     swept = math.sqrt(speed[0] * speed[1]) * width * (1 + burst / 6)  # by each that is alive, in a second
     alive = min(log_uniform(style.count, rng), SWEPT * shape[0] * shape[1] / swept) / count
     return Source(
-        x=shape[1] * rng.uniform(-0.05, 1.05),
-        y=shape[0] * rng.uniform(0.2, 1.1),
+        x=shape[1] * rng.uniform(0.05, 0.95),
+        y=shape[0] * rng.uniform(0.2, 1.05),
         everywhere=style.everywhere,
         rate=alive / math.sqrt(life[0] * life[1]),
         heading=rng.uniform(0, 2 * math.pi) if style.heading is None else style.heading + rng.normal(0, 0.2),

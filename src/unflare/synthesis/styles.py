@@ -41,11 +41,11 @@ class Style:
 UP, DOWN = -math.pi / 2, math.pi / 2
 STYLES: dict[str, Style] = {
     "sparkler": Style(
-        count=(5, 60), speed=(3000, 60000), spread=(0.3, 3.1), heading=None, fall=(10, 1000), drag=(1, 30),
-        life=(0.001, 0.02), radius=(1, 9), peak=(300, 10000), burst=40, everywhere=False, weight=0.3,
+        count=(4, 60), speed=(3000, 60000), spread=(0.3, 3.1), heading=None, fall=(10, 1000), drag=(1, 30),
+        life=(0.001, 0.02), radius=(1, 9), peak=(300, 10000), burst=40, everywhere=False, weight=0.33,
     ),
     "fountain": Style(
-        count=(10, 300), speed=(300, 6000), spread=(0.1, 1.2), heading=UP, fall=(300, 3000), drag=(0.3, 3),
+        count=(20, 300), speed=(300, 6000), spread=(0.1, 1.2), heading=UP, fall=(300, 3000), drag=(0.3, 3),
         life=(0.03, 0.7), radius=(0.8, 6), peak=(60, 5000), burst=12, everywhere=False, weight=0.2,
     ),
     "grinding": Style(
@@ -53,19 +53,19 @@ STYLES: dict[str, Style] = {
         life=(0.01, 0.2), radius=(0.5, 4), peak=(100, 5000), burst=8, everywhere=False, weight=0.15,
     ),
     "fireworks": Style(
-        count=(3, 30), speed=(50, 800), spread=(0.1, 0.4), heading=UP, fall=(50, 300), drag=(0.5, 2),
+        count=(8, 60), speed=(50, 800), spread=(0.1, 0.4), heading=UP, fall=(50, 300), drag=(0.5, 2),
         life=(0.1, 0.8), radius=(0.8, 4), peak=(60, 2000), burst=80, everywhere=True, weight=0.1,
     ),
     "rain": Style(
-        count=(50, 1000), speed=(300, 4000), spread=(0.01, 0.1), heading=DOWN, fall=(1, 10), drag=(0.01, 0.1),
+        count=(100, 1500), speed=(300, 4000), spread=(0.01, 0.1), heading=DOWN, fall=(1, 10), drag=(0.01, 0.1),
         life=(0.1, 1), radius=(0.6, 3), peak=(10, 400), burst=3, everywhere=True, weight=0.1,
     ),
     "snow": Style(
-        count=(30, 600), speed=(20, 400), spread=(0.3, 1.5), heading=DOWN, fall=(1, 20), drag=(0.01, 0.5),
-        life=(0.3, 2), radius=(1, 10), peak=(5, 250), burst=0, everywhere=True, weight=0.07,
+        count=(80, 800), speed=(20, 400), spread=(0.3, 1.5), heading=DOWN, fall=(1, 20), drag=(0.01, 0.5),
+        life=(0.3, 2), radius=(1, 10), peak=(5, 250), burst=0, everywhere=True, weight=0.06,
     ),
     "lights": Style(
-        count=(2, 20), speed=(3, 600), spread=(3.1, 3.2), heading=None, fall=(0.1, 1), drag=(0.01, 0.1),
-        life=(2, 20), radius=(1, 8), peak=(30, 1000), burst=0, everywhere=True, weight=0.08,
+        count=(5, 40), speed=(3, 600), spread=(3.1, 3.2), heading=None, fall=(0.1, 1), drag=(0.01, 0.1),
+        life=(2, 20), radius=(1, 8), peak=(30, 1000), burst=0, everywhere=True, weight=0.06,
     ),
 }  # fmt: skip
