@@ -10,7 +10,6 @@ import numpy as np
 from unflare.events import Array
 from unflare.synthesis.sparks import Source
 
-LOT = 1.0  # seconds of sparks that are thrown at once
 PIECES = (0.1, 0.7)  # of a spark's speed, life and brightness: those of its pieces
 
 
@@ -36,13 +35,13 @@ class Flight(NamedTuple):
         return Flight(*(part[chosen] for part in self))
 
 
-def thrown(source: Source, shape: tuple[int, int], lot: int) -> Flight:
-    """The sparks that start within a lot of time, and their pieces."""
+def thrown(source: Source, shape: tuple[int, int], lot: int, seconds: float) -> Flight:
+    """The sparks that start within a lot of time, `seconds` long, and their pieces; lots before t = 0 are negative."""
     rng = np.random.default_rng((source.seed, lot & 0xFFFFFFFF))
-    n = rng.poisson(source.rate * LOT)
+    n = rng.poisson(source.rate * seconds)
     speed, heading = _between(source.speed, n, rng), source.heading + rng.uniform(-source.spread, source.spread, n)
     sparks = Flight(
-        birth=LOT * (lot + rng.random(n)),
+        birth=seconds * (lot + rng.random(n)),
         life=_between(source.life, n, rng),
         x=rng.uniform(-0.1, 1.1, n) * shape[1] if source.everywhere else source.x + rng.normal(0, 2, n),
         y=rng.uniform(-0.1, 1.1, n) * shape[0] if source.everywhere else source.y + rng.normal(0, 2, n),

@@ -13,13 +13,14 @@ import numpy as np
 from numba import njit
 
 from unflare.events import Array
-from unflare.synthesis.flight import LOT, PIECES, Flight, joined, thrown
+from unflare.synthesis.flight import PIECES, Flight, joined, thrown
 from unflare.synthesis.ground import Wall
 from unflare.synthesis.sparks import Sparks
 
 WHITE = 255.0
 THINNEST = 0.6  # pixels: what a lens makes of a point, as the deviation of a Gaussian
 DIMMING = 2.0  # a spark dies with exp(-2) of its brightness
+LOT = 0.05  # seconds of sparks that are thrown at once, at least
 KINDLING = 0.05  # of its life, until a spark is bright
 
 
@@ -37,6 +38,8 @@ class Fountain:
 
     def __init__(self, sparks: Sparks) -> None:
         self._sparks, self._wall = sparks, Wall(sparks.ground, sparks.camera)
+        self._longest = max(source.life[1] for source in sparks.sources) * (1 + PIECES[1])
+        self._lot = max(LOT, self._longest)
 
     def frames(self, times: Iterable[int]) -> Iterator[tuple[int, Array]]:
         """(time in us, frame float32 (h, w)) at these times, which ascend."""
@@ -55,13 +58,15 @@ class Fountain:
         return np.float32(math.exp(-seconds / self._sparks.afterglow) if self._sparks.afterglow else 0)
 
     def _flying(self, lots: dict[int, Flight], since: float, t: float) -> Flight:
-        """The sparks that shine in between; they are thrown where they are not in `lots` yet."""
-        sources = self._sparks.sources
-        longest = max(source.life[1] for source in sources) * (1 + PIECES[1])
-        wanted = range(math.floor((since - longest) / LOT), math.floor(t / LOT) + 1)
+        """The sparks that shine in between, out of `lots`, which is brought up to date."""
+        wanted = range(math.floor((since - self._longest) / self._lot), math.floor(t / self._lot) + 1)
+        for number in lots.keys() - set(wanted):
+            del lots[number]
         for number in wanted:
             if number not in lots:
-                lots[number] = joined([thrown(source, self._sparks.shape, number) for source in sources])
+                lots[number] = joined(
+                    [thrown(one, self._sparks.shape, number, self._lot) for one in self._sparks.sources]
+                )
         flights = [lots[number] for number in wanted]
         return joined([one.some((one.birth <= t) & (since <= one.birth + one.life)) for one in flights])
 
