@@ -18,10 +18,10 @@ AMBIENT = (8.0, 250.0)  # irradiance of a white wall: from a dark room to daylig
 CONTRAST = (0.1, 1.2)  # of a wall's texture
 SMALLEST = 2.5  # pixels, radius
 SPEED = (10.0, 4000.0)  # pixels a second
-PACE = (30.0, 4000.0)  # of the most of a scene
+PACE = (30.0, 4000.0)  # of most things of a scene
 HERTZ = 12.0  # of what swings, at most
 COVERED = 0.8  # of the frame, by all things together, at most
-BALL = 0.2  # of the frame's shorter side: radius of a ball, at most
+BALL, LAMP, LARGEST = 0.2, 0.015, 0.3  # of the frame's shorter side: radius of balls, lamps and others, at most
 FORMS: tuple[Form, ...] = ("disc", "polygon", "bar", "wheel", "fan", "hand", "car", "ball", "lamp")
 
 
@@ -42,7 +42,7 @@ class Objects:
 
 
 def draw_objects(shape: tuple[int, int], rng: np.random.Generator) -> Objects:
-    """Up to a dozen things, of one pace, or a Newton's cradle; everything about them from `rng`."""
+    """Up to two dozen things, all at about one pace, or a few beside a Newton's cradle; all about them from `rng`."""
     pace, ground = log_uniform(PACE, rng), draw_ground(AMBIENT, CONTRAST, rng)
     things = _cradle(shape, rng) if rng.random() < 0.25 else []
     room = COVERED * shape[0] * shape[1]
@@ -57,7 +57,7 @@ def draw_objects(shape: tuple[int, int], rng: np.random.Generator) -> Objects:
 
 def _draw_thing(shape: tuple[int, int], speed: float, rng: np.random.Generator) -> Thing:
     form = FORMS[rng.choice(len(FORMS), p=[0.12, 0.18, 0.12, 0.09, 0.09, 0.1, 0.1, 0.12, 0.08])]
-    largest = {"ball": BALL, "lamp": 0.015}.get(form, 0.3) * min(shape)
+    largest = max(SMALLEST, {"ball": BALL, "lamp": LAMP}.get(form, LARGEST) * min(shape))
     thing = Thing(
         form=form,
         radius=SMALLEST + (largest - SMALLEST) * rng.random() ** 1.8,

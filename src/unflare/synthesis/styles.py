@@ -18,7 +18,7 @@ class Style:
     drag      of the speed, a second
     life      seconds
     radius    pixels
-    peak      irradiance, above 255 where a spark is thicker than its radius says
+    peak      irradiance of a spark that stands; above 255 for those that outshine white even as a long trace
     burst     pieces that a spark breaks into at its end, at most
     everywhere  whether they start anywhere rather than at one place
     weight    share of the scenes
