@@ -20,6 +20,7 @@ SMALLEST = 2.5  # pixels, radius
 SPEED = (10.0, 4000.0)  # pixels a second
 PACE = (30.0, 4000.0)  # of most things of a scene
 HERTZ = 12.0  # of what swings, at most
+FEW, MANY = (0.3, 5.0), (1.0, 25.0)  # things beside a cradle, and else
 COVERED = 0.8  # of the frame, by all things together, at most
 BALL, LAMP, LARGEST = 0.2, 0.015, 0.3  # of the frame's shorter side: radius of balls, lamps and others, at most
 FORMS: tuple[Form, ...] = ("disc", "polygon", "bar", "wheel", "fan", "hand", "car", "ball", "lamp")
@@ -46,7 +47,7 @@ def draw_objects(shape: tuple[int, int], rng: np.random.Generator) -> Objects:
     pace, ground = log_uniform(PACE, rng), draw_ground(AMBIENT, CONTRAST, rng)
     things = _cradle(shape, rng) if rng.random() < 0.25 else []
     room = COVERED * shape[0] * shape[1]
-    for _ in range(rng.integers(0 if things else 4, 6 if things else 25)):
+    for _ in range(round(log_uniform(FEW if things else MANY, rng))):
         speed = float(np.clip(pace * log_uniform((0.3, 2.0), rng), *SPEED))
         thing = _draw_thing(shape, speed, rng)
         room -= math.pi * thing.radius**2

@@ -41,15 +41,15 @@ class Style:
 UP, DOWN = -math.pi / 2, math.pi / 2
 STYLES: dict[str, Style] = {
     "sparkler": Style(
-        count=(4, 60), speed=(3000, 60000), spread=(0.3, 3.1), heading=None, fall=(10, 1000), drag=(1, 30),
+        count=(8, 80), speed=(3000, 60000), spread=(0.3, 3.1), heading=None, fall=(10, 1000), drag=(1, 30),
         life=(0.001, 0.02), radius=(1, 9), peak=(300, 10000), burst=40, everywhere=False, weight=0.33,
     ),
     "fountain": Style(
-        count=(20, 300), speed=(300, 6000), spread=(0.1, 1.2), heading=UP, fall=(300, 3000), drag=(0.3, 3),
+        count=(30, 400), speed=(300, 6000), spread=(0.1, 1.2), heading=UP, fall=(300, 3000), drag=(0.3, 3),
         life=(0.03, 0.7), radius=(0.8, 6), peak=(60, 5000), burst=12, everywhere=False, weight=0.2,
     ),
     "grinding": Style(
-        count=(20, 400), speed=(700, 12000), spread=(0.05, 0.6), heading=None, fall=(100, 2000), drag=(1, 8),
+        count=(40, 500), speed=(700, 12000), spread=(0.05, 0.6), heading=None, fall=(100, 2000), drag=(1, 8),
         life=(0.01, 0.2), radius=(0.5, 4), peak=(100, 5000), burst=8, everywhere=False, weight=0.15,
     ),
     "fireworks": Style(
