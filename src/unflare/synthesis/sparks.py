@@ -18,7 +18,7 @@ from unflare.synthesis.styles import STYLES, Style
 AMBIENT = (0.5, 40.0)  # irradiance of a white wall: sparks are seen by night and in dim rooms
 CONTRAST = (0.05, 0.8)
 AFTERGLOW = (1e-3, 0.03)  # seconds in which a trace fades to 1/e, where it is left
-SWEPT = 3.0  # times the frame that all sparks together pass over in a second, at most: some ten million events
+SWEPT = 6.0  # times the frame that all sparks together pass over in a second, at most: some ten million events
 WIDTH = 640  # pixels of the frame for which speeds and sizes of the styles hold
 
 

@@ -41,7 +41,7 @@ class Style:
 UP, DOWN = -math.pi / 2, math.pi / 2
 STYLES: dict[str, Style] = {
     "sparkler": Style(
-        count=(8, 80), speed=(3000, 60000), spread=(0.3, 3.1), heading=None, fall=(10, 1000), drag=(1, 30),
+        count=(10, 200), speed=(3000, 60000), spread=(0.3, 3.1), heading=None, fall=(10, 1000), drag=(1, 30),
         life=(0.001, 0.02), radius=(1, 9), peak=(300, 10000), burst=40, everywhere=False, weight=0.33,
     ),
     "fountain": Style(
