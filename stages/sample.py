@@ -1,4 +1,4 @@
-"""The embedded data set: driven streets and drawn flares, in the layouts of DSEC and Flare7K."""
+"""The embedded data set: streets, objects, sparks and drawn flares, in the layouts of DSEC and Flare7K."""
 
 import json
 import sys

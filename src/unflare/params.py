@@ -17,6 +17,7 @@ Range = tuple[float, float]
 PositiveRange = tuple[Positive, Positive]
 Shape = tuple[Count, Count]
 Counts = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
+Kind = Literal["street", "objects", "sparks"]
 Waveform = Literal["sine", "square", "triangle", "exponential", "pwm"]
 
 
@@ -44,6 +45,8 @@ class Sample(Noun):
     seconds: Annotated[float, Field(ge=1)]
     frame_rate: Count
     shapes: Annotated[tuple[Shape, ...], Field(min_length=1)]
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1)]
+    thresholds: PositiveRange
     flares: Annotated[int, Field(ge=3)]
 
 
@@ -62,6 +65,15 @@ class Sensor(Noun):
     def quiet(self) -> "Sensor":
         """The same sensor without events that the light has no part in."""
         return self.model_copy(update={"hot_rate": 0.0, "background_rate": 0.0})
+
+    def at(self, threshold: float) -> "Sensor":
+        """The same sensor with its contrast thresholds times a factor.
+
+        DVS-Voltmeter measures the voltage in thresholds (Lin et al., ECCV 2022: it fires at +1 and -1), so that all
+        that makes the voltage is divided: contrast k1, noise k3 and k6, leaks k4 and k5. k2 is a light, and stays.
+        """
+        k1, k2, *others = self.k
+        return self.model_copy(update={"k": (k1 / threshold, k2, *(k / threshold for k in others))})
 
 
 class Scenes(Noun):

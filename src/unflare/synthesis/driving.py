@@ -1,4 +1,4 @@
-"""The embedded background: a drive through a street, by day, dusk or night. What there is; `corridor` draws it."""
+"""The embedded background of a drive through a street, by day, dusk or night. What there is; `corridor` draws it."""
 
 import math
 from dataclasses import dataclass

@@ -7,9 +7,9 @@ import numpy as np
 from unflare.events import write_dsec, write_rectify_map
 from unflare.params import Sample, Sensor
 from unflare.runtime import Clock
-from unflare.synthesis.corridor import Corridor
-from unflare.synthesis.driving import draw_drive
+from unflare.synthesis.backgrounds import background
 from unflare.synthesis.glare import encoded, flare_pair
+from unflare.synthesis.lamp import log_uniform
 from unflare.synthesis.voltmeter import simulate
 
 MORNING = 50_000_000_000  # microseconds, the clock of the first sequence; DSEC's t_offset is of this order
@@ -17,16 +17,16 @@ COLLECTIONS = ("Flare7K/Scattering_Flare", "Flare-R")
 
 
 def write_sequence(root: Path, sample: Sample, sensor: Sensor, seed: int, number: int, clock: Clock) -> int:
-    """Sequence `number` as <root>/DSEC/train/street_NN/events/left/{events,rectify_map}.h5; how many events it has."""
+    """Sequence `number` as <root>/DSEC/train/<kind>_NN/events/left/{events,rectify_map}.h5; how many events it has."""
     rng = np.random.default_rng((seed, 1, number))
+    shape, kind = sample.shapes[number % len(sample.shapes)], sample.kinds[number % len(sample.kinds)]
     with clock("rendering"):
-        shape = sample.shapes[number % len(sample.shapes)]
-        drive = draw_drive(shape, rng)
-        street = Corridor(drive)
+        description, video = background(kind, shape, rng)
+        camera = sensor.at(log_uniform(sample.thresholds, rng))
     with clock("simulator"):
-        video = clock.over("rendering", street.frames(drive.times(sample.seconds, sample.frame_rate)))
-        events = simulate(video, sensor, int(rng.integers(2**63)))
-    folder = root / "DSEC" / "train" / f"street_{number:02d}" / "events" / "left"
+        frames = clock.over("rendering", video.frames(description.times(sample.seconds, sample.frame_rate)))
+        events = simulate(frames, camera, int(rng.integers(2**63)))
+    folder = root / "DSEC" / "train" / f"{kind}_{number:02d}" / "events" / "left"
     with clock("writing"):
         write_rectify_map(folder / "rectify_map.h5", shape)
         return write_dsec(folder / "events.h5", [events], t_offset=MORNING + number * 100_000_000)
