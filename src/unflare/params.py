@@ -85,6 +85,7 @@ class Scenes(Noun):
     background_only: Share
     rule: Literal["integrate", "pnl_es", "union"]
     night_level: PositiveRange
+    thresholds: PositiveRange
 
 
 class Lamp(Noun):

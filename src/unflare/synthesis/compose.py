@@ -6,6 +6,9 @@ light sources follow one script a lamp, one clock, one sensor pixel by pixel, an
 I_bg is not known from events: one constant per scene stands for it, drawn from the range `night_level` (`light` says
 why).
 
+Nor is the contrast threshold of the camera that made a recording: the flare is seen by one of its own, drawn from the
+range `thresholds`, so that nothing can be told from the two being alike or not.
+
 Hot pixels and background activity come from the recording alone, where there is one: it has those of the camera that
 made it, and a pixel has its noise once, however many videos its light is made of. Else the flare's sensor has them.
 
@@ -103,11 +106,12 @@ def compose(  # noqa: PLR0913 - three nouns of params.yaml, and what one scene d
     """The scene of a background, from 0 to the duration of a scene, and a (flare, light source) pair of images."""
     rng = np.random.default_rng(seed)
     lighting = draw_lighting(lamp, background.shape, scenes.duration, rng)
-    level = log_uniform(scenes.night_level, rng)
+    level, threshold = log_uniform(scenes.night_level, rng), log_uniform(scenes.thresholds, rng)
     noise, coin = rng.integers(2**63, size=2).tolist()
     with clock("reading"):
         lights = lighting.lights(read_pair(*pair, lighting.gamma), background.shape)
-    sees, times = sensor.quiet() if len(background) else sensor, lighting.times(lamp.frame_rate)
+    sees = (sensor.quiet() if len(background) else sensor).at(threshold)
+    times = lighting.times(lamp.frame_rate)
     with clock("simulator"):
         videos = (clock.over("rendering", light.frames(times)) for light in lights)
         streams = [simulate(video, sees, noise) for video in videos]
@@ -121,6 +125,7 @@ def compose(  # noqa: PLR0913 - three nouns of params.yaml, and what one scene d
         "frames": len(times),
         "background_light": {"proxy": "constant", "level": level},
         "sensor": sees.model_dump(mode="json"),
+        "threshold": threshold,
         "simulator": IMPLEMENTATION,
         "rule": scenes.rule,
         "counts": {
