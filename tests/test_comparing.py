@@ -45,6 +45,21 @@ def test_each_run_has_its_column_and_a_score_that_is_missing_is_none(page: Path)
     assert "| `forward` network, forward | 285.00 | 285.00 | 285.00 |" in text  # milliseconds of a step
 
 
+def test_methods_have_mean_and_spread_over_the_runs_and_ours_is_counted(page: Path) -> None:
+    """Two of the runs have an evaluation; in the second, ours has a lower F1."""
+    text = page.with_suffix(".md").read_text()
+    table = text[text.index("## Methods over all runs") : text.index("## Scores")]
+    assert "Means over 2 runs" in table
+    rows = {cells[1].strip(): cells[2:-1] for line in table.splitlines() if len(cells := line.split("|")) > 5}
+    rows = {name: [cell.strip(" *") for cell in cells] for name, cells in rows.items()}
+    names = [name.strip(" *") for name in rows]
+    assert names[names.index("method") + 2] == "unflare"
+    assert names[-1] == "oracle"
+    assert rows["**unflare**"][0] == f"{(0.93 + 0.8765) / 2:.3f} ({(0.93 - 0.8765) / 2**0.5:.3f})"
+    assert rows["background-activity filter"][-1] == "2/2, 2/2, 2/2"
+    assert rows["oracle"][-1] == "–"
+
+
 def test_the_page_needs_nothing_but_itself(page: Path) -> None:
     text = page.read_text()
     assert "<svg" in text
@@ -59,9 +74,11 @@ def test_runs_that_are_the_same_differ_in_nothing(tmp_path: Path) -> None:
 
 
 def test_runs_without_records_are_numbered_and_shown(tmp_path: Path) -> None:
-    empty: Snapshot = {section: {} for section in ("run", "params", *UNITS)}
+    empty: Snapshot = {section: {} for section in ("run", "params", "methods", *UNITS)}
     assert list(named([empty, empty])) == ["1", "2"]
-    assert write_comparison([empty, empty], tmp_path).read_text().count("No run has a record of this.") == len(UNITS)
+    assert write_comparison([empty, empty], tmp_path).read_text().count("No run has a record of this.") == 1 + len(
+        UNITS
+    )
 
 
 def test_no_run_hides_another(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from unflare.reporting.comparing_figure import draw
 from unflare.reporting.comparison import Snapshot
 from unflare.reporting.document import Block, Cell, Document, Figure, Heading, Table, Text, to_html, to_markdown
 from unflare.reporting.phrases import Phrases
+from unflare.reporting.spread import methods
 from unflare.reporting.time_tables import part_name
 
 # Sections of a snapshot, what a number of their tables counts in, and the places behind its point.
@@ -60,6 +61,8 @@ def _blocks(runs: Mapping[str, Snapshot], figure: Path, say: Phrases) -> Iterato
     yield Heading(say("compare", "parameters"), anchor="parameters")
     changed = differing(list(runs.values()))
     yield _table(runs, "params", changed, say) if changed else Text(say("compare", "same"))
+    yield Heading(say("compare", "methods"), anchor="methods")
+    yield from methods(runs, say)
     for section in UNITS:
         yield Heading(say("compare", section), anchor=section)
         rows = [name for name in dict.fromkeys(n for run in runs.values() for n in run[section]) if name not in RAN]

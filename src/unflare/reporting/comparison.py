@@ -9,9 +9,12 @@ Snapshot = dict[str, dict[str, Any]]
 
 
 def snapshot(records: Records) -> Snapshot:
-    """Sections `run`, `params`, `scores`, `training`, `seconds`, `step` and `memory`; one without records is empty."""
+    """Sections `run`, `params`, `scores`, `methods`, `training`, `seconds`, `step` and `memory`.
+
+    One without records is empty.
+    """
     found: Snapshot = {}
-    for section in (_run, _params, _scores, _training, _seconds, _step, _memory):
+    for section in (_run, _params, _scores, _methods, _training, _seconds, _step, _memory):
         try:
             found[section.__name__.strip("_")] = section(records)
         except Missing:
@@ -33,6 +36,16 @@ def _scores(records: Records) -> dict[str, Any]:
     if "unflare" not in methods:
         raise Missing("reports/evaluation/metrics.json: splits.test.unflare")
     return {name: value for name, value in methods["unflare"].items() if value is not None}
+
+
+def _methods(records: Records) -> dict[str, Any]:
+    """Of every method, all numbers over all test scenes: scores of events, means of streams."""
+    scores, streams = records.scores("test"), records.streams()
+    return {
+        name: {metric: value for metric, value in scores.get(name, {}).items() if value is not None}
+        | {metric: row["mean"] for metric, row in streams.get(name, {}).items() if row.get("mean") is not None}
+        for name in sorted({*scores, *streams})
+    }
 
 
 def _training(records: Records) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from unflare.reporting.document import Block, Cell, Table, Text
 from unflare.reporting.phrases import Phrases
 from unflare.reporting.records import Missing, Records, finite, need
 from unflare.reporting.summary import Material
+from unflare.reporting.tables import standing
 
 TABLES: dict[str, tuple[str, dict[str, str]]] = {  # caption -> the sentences before it; metric -> how it is written
     "both_ways": ("both_ways_means", {"chamfer": "{:.2f}", "gaussian": "{:.3f}", "pger": "{:.2f}", "esr": "{:.2f}"}),
@@ -39,13 +40,13 @@ def streams(material: Material, say: Phrases) -> Iterator[Block]:
 
 
 def nearest_first(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Names of methods by their distance to the truth, ours first and those that know the answer last."""
+    """Names of methods by their distance to the truth, as `standing` has them."""
 
     def distance(name: str) -> float:
         mean = methods[name].get("chamfer", {}).get("mean")
         return float("inf") if mean is None else float(mean)
 
-    return sorted(methods, key=lambda name: (name != "unflare", name == "oracle", distance(name)))
+    return sorted(methods, key=lambda name: (*standing(name), distance(name)))
 
 
 def _table(methods: Mapping[str, Mapping[str, Any]], forms: Mapping[str, str], say: Phrases, caption: str) -> Table:

@@ -7,7 +7,7 @@ from pathlib import Path
 from unflare.reporting.document import Block, Check, Checks, Conclusion, Document, Text, Tiles, to_markdown
 from unflare.reporting.findings import Finding
 from unflare.reporting.phrases import Phrases
-from unflare.reporting.records import Impossible, Missing, Records, stage_file
+from unflare.reporting.records import NO_RIVALS, Impossible, Missing, Records, stage_file
 from unflare.reporting.tables import SHARES, score_text
 
 HEADLINES = ("f1", "roc_auc", "background_kept", "flare_removed")
@@ -128,8 +128,7 @@ def _no_record(missing: Missing, say: Phrases) -> Text:
 
 
 def _rivals(methods: Mapping[str, Mapping[str, float | None]], score: str) -> list[tuple[float, str]]:
-    """Values of the methods that neither are ours nor know the answer."""
-    values = ((row.get(score), name) for name, row in methods.items() if name not in {"unflare", "oracle"})
+    values = ((row.get(score), name) for name, row in methods.items() if name not in NO_RIVALS)
     return [(value, name) for value, name in values if value is not None]
 
 

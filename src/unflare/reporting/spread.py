@@ -1,0 +1,68 @@
+"""Every method over several runs: its means, the spread between the runs, and in how many of them ours is ahead."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import mean, stdev
+
+from unflare.reporting.comparison import Snapshot
+from unflare.reporting.document import Block, Cell, Table, Text
+from unflare.reporting.phrases import Phrases
+from unflare.reporting.records import NO_RIVALS
+from unflare.reporting.tables import standing
+
+FORMS = dict.fromkeys(("f1", "roc_auc", "average_precision"), "{:.3f}")
+FORMS |= dict.fromkeys(("background_kept", "flare_removed"), "{:.1%}") | {"chamfer": "{:.2f}", "gaussian": "{:.3f}"}
+BETTER = {"f1": 1, "roc_auc": 1, "chamfer": -1}  # what ours is held against others by: 1, more is better
+
+Rows = Sequence[Mapping[str, Mapping[str, float]]]  # run, method, metric
+
+
+def methods(runs: Mapping[str, Snapshot], say: Phrases) -> Iterator[Block]:
+    """A table of the methods, those of the best F1 first, by all test scenes of each run."""
+    rows = [run["methods"] for run in runs.values() if run["methods"]]
+    if not rows:
+        yield Text(say("compare", "empty"))
+        return
+    yield Text(say("compare", "methods_means", count=len(rows)))
+    header = [say("results", "method"), *(say(_group(metric), metric) for metric in FORMS), say("compare", "ahead")]
+    cells = []
+    for method in _ranked(rows):
+        texts = [say.word("methods", method), *(_text(rows, method, metric, form) for metric, form in FORMS.items())]
+        cells.append([Cell(text, strong=method == "unflare") for text in (*texts, _ahead(rows, method))])
+    yield Table(header, cells)
+
+
+def _ranked(rows: Rows) -> list[str]:
+    names = dict.fromkeys(name for run in rows for name in run)
+    return sorted(names, key=lambda name: (*standing(name), -mean(_values(rows, name, "f1") or [0.0])))
+
+
+def _values(rows: Rows, method: str, metric: str) -> list[float]:
+    return [run[method][metric] for run in rows if metric in run.get(method, {})]
+
+
+def _text(rows: Rows, method: str, metric: str, form: str) -> str:
+    """Mean and standard deviation over the runs, and of how many where it is not all."""
+    values = _values(rows, method, metric)
+    if not values:
+        return "–"
+    spread = f" ({form.format(stdev(values))})" if len(values) > 1 else ""
+    return form.format(mean(values)) + spread + (f" [{len(values)}]" if len(values) < len(rows) else "")
+
+
+def _ahead(rows: Rows, method: str) -> str:
+    """In how many runs ours is strictly better, by F1, ROC-AUC and Chamfer distance, of those that have both."""
+    if method in NO_RIVALS:
+        return "–"
+    pairs = {
+        metric: [
+            (run["unflare"][metric] - run[method][metric]) * sign
+            for run in rows
+            if metric in run.get("unflare", {}) and metric in run.get(method, {})
+        ]
+        for metric, sign in BETTER.items()
+    }
+    return ", ".join(f"{sum(gap > 0 for gap in gaps)}/{len(gaps)}" if gaps else "–" for gaps in pairs.values())
+
+
+def _group(metric: str) -> str:
+    return "streams" if metric in {"chamfer", "gaussian"} else "results"
