@@ -73,6 +73,17 @@ def test_a_plan_keeps_the_proportions_and_the_splits(index: Index, p: Params) ->
     assert plan(index, "test", p.scenes, seed=1) != plan(index, "test", p.scenes, seed=2)
 
 
+def test_a_flare_is_seen_with_thresholds_of_its_own_and_the_recording_stays(index: Index, p: Params) -> None:
+    job, found = job_of(index, p, "mixed"), {}
+    for factor in (0.5, 1.0, 2.0):
+        scenes = p.scenes.model_copy(update={"thresholds": (factor, factor), "rule": "union"})
+        found[factor] = make_scene(scenes, p.lamp, p.sensor, job, Clock()).recipe
+    assert {recipe["counts"]["background"] for recipe in found.values()} == {found[1.0]["counts"]["background"]}
+    flare = [found[factor]["counts"]["flare"] for factor in (0.5, 1.0, 2.0)]
+    assert flare[0] > 1.5 * flare[1] > 2 * flare[2]
+    assert found[0.5]["sensor"]["k"][0] == 2 * p.sensor.k[0]
+
+
 @pytest.mark.parametrize("scenario", ["mixed", "flare_only", "background_only"])
 def test_a_job_makes_the_same_scene_again_and_says_how(index: Index, p: Params, scenario: str) -> None:
     job = job_of(index, p, scenario)

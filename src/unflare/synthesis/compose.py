@@ -106,8 +106,9 @@ def compose(  # noqa: PLR0913 - three nouns of params.yaml, and what one scene d
     """The scene of a background, from 0 to the duration of a scene, and a (flare, light source) pair of images."""
     rng = np.random.default_rng(seed)
     lighting = draw_lighting(lamp, background.shape, scenes.duration, rng)
-    level, threshold = log_uniform(scenes.night_level, rng), log_uniform(scenes.thresholds, rng)
+    level = log_uniform(scenes.night_level, rng)
     noise, coin = rng.integers(2**63, size=2).tolist()
+    threshold = log_uniform(scenes.thresholds, rng)
     with clock("reading"):
         lights = lighting.lights(read_pair(*pair, lighting.gamma), background.shape)
     sees = (sensor.quiet() if len(background) else sensor).at(threshold)
@@ -125,7 +126,6 @@ def compose(  # noqa: PLR0913 - three nouns of params.yaml, and what one scene d
         "frames": len(times),
         "background_light": {"proxy": "constant", "level": level},
         "sensor": sees.model_dump(mode="json"),
-        "threshold": threshold,
         "simulator": IMPLEMENTATION,
         "rule": scenes.rule,
         "counts": {

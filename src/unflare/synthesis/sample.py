@@ -22,10 +22,11 @@ def write_sequence(root: Path, sample: Sample, sensor: Sensor, seed: int, number
     shape, kind = sample.shapes[number % len(sample.shapes)], sample.kinds[number % len(sample.kinds)]
     with clock("rendering"):
         description, video = background(kind, shape, rng)
+        noise = int(rng.integers(2**63))
         camera = sensor.at(log_uniform(sample.thresholds, rng))
     with clock("simulator"):
         frames = clock.over("rendering", video.frames(description.times(sample.seconds, sample.frame_rate)))
-        events = simulate(frames, camera, int(rng.integers(2**63)))
+        events = simulate(frames, camera, noise)
     folder = root / "DSEC" / "train" / f"{kind}_{number:02d}" / "events" / "left"
     with clock("writing"):
         write_rectify_map(folder / "rectify_map.h5", shape)
