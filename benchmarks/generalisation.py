@@ -113,7 +113,7 @@ def main(
     print(f"| scenes | | million events | {' | '.join(SCORES)} |\n|---|{'---:|' * (2 + len(SCORES))}")
     jobs = [changed(p, seed, scenes, case) for case in CASES.values()] if scenes else []
     made = runtime.parallel(scenes_of, jobs, runtime.workers())
-    for name, of_case in zip(CASES, track(made, "cases", len(jobs)), strict=False):
+    for of_case, name in zip(track(made, "cases", len(jobs)), CASES, strict=False):
         said = [
             Said(probability(scorer, scene.events), scene.flare, len(scene.events) / scene.recipe["duration"])
             for scene in of_case
