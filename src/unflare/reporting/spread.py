@@ -9,26 +9,36 @@ from unflare.reporting.phrases import Phrases
 from unflare.reporting.records import NO_RIVALS
 from unflare.reporting.tables import standing
 
-FORMS = dict.fromkeys(("f1", "roc_auc", "average_precision"), "{:.3f}")
-FORMS |= dict.fromkeys(("background_kept", "flare_removed"), "{:.1%}") | {"chamfer": "{:.2f}", "gaussian": "{:.3f}"}
+EVENTS = dict.fromkeys(("f1", "roc_auc", "average_precision"), "{:.3f}")
+EVENTS |= dict.fromkeys(("background_kept", "flare_removed"), "{:.1%}")
+STREAMS = {"chamfer": "{:.2f}", "gaussian": "{:.3f}", "pger": "{:.2f}", "clock_mse": "{:.4f}", "clock_rf1": "{:.3f}"}
 BETTER = {"f1": 1, "roc_auc": 1, "chamfer": -1}  # what ours is held against others by: 1, more is better
 
 Rows = Sequence[Mapping[str, Mapping[str, float]]]  # run, method, metric
 
 
 def methods(runs: Mapping[str, Snapshot], say: Phrases) -> Iterator[Block]:
-    """A table of the methods, those of the best F1 first, by all test scenes of each run."""
+    """Tables of the methods, those of the best F1 first, by all test scenes of each run."""
     rows = [run["methods"] for run in runs.values() if run["methods"]]
     if not rows:
         yield Text(say("compare", "empty"))
         return
     yield Text(say("compare", "methods_means", count=len(rows)))
-    header = [say("results", "method"), *(say(_group(metric), metric) for metric in FORMS), say("compare", "ahead")]
-    cells = []
-    for method in _ranked(rows):
-        texts = [say.word("methods", method), *(_text(rows, method, metric, form) for metric, form in FORMS.items())]
-        cells.append([Cell(text, strong=method == "unflare") for text in (*texts, _ahead(rows, method))])
-    yield Table(header, cells)
+    names = _ranked(rows)
+    for group, forms in (("results", EVENTS), ("streams", STREAMS)):
+        cells = [[_text(rows, name, metric, form) for metric, form in forms.items()] for name in names]
+        yield _table(names, [say(group, metric) for metric in forms], cells, say)
+    yield _table(names, [say("compare", "ahead")], [[_ahead(rows, name)] for name in names], say)
+
+
+def _table(names: Sequence[str], header: Sequence[str], texts: Sequence[Sequence[str]], say: Phrases) -> Table:
+    """A row a method, but for those that have none of the figures."""
+    cells = [
+        [Cell(text, strong=name == "unflare") for text in (say.word("methods", name), *row)]
+        for name, row in zip(names, texts, strict=True)
+        if set(row) != {"–"}
+    ]
+    return Table([say("results", "method"), *header], cells)
 
 
 def _ranked(rows: Rows) -> list[str]:
@@ -62,7 +72,3 @@ def _ahead(rows: Rows, method: str) -> str:
         for metric, sign in BETTER.items()
     }
     return ", ".join(f"{sum(gap > 0 for gap in gaps)}/{len(gaps)}" if gaps else "–" for gaps in pairs.values())
-
-
-def _group(metric: str) -> str:
-    return "streams" if metric in {"chamfer", "gaussian"} else "results"
