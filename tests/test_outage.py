@@ -100,7 +100,7 @@ def test_a_server_that_is_killed_and_comes_back_has_everything_once(
         run.child("baf", {"threshold": 0.5}, {"evaluation/f1": 0.4})
         for step in range(102, 202):
             run.metrics({"during": float(step)}, step)
-        assert attempts.call_count <= 2
+        assert 1 <= attempts.call_count <= 2
         (root / "during.txt").unlink()
         server.start()
         run.params({"late": 2})

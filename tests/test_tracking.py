@@ -63,9 +63,7 @@ def test_metrics_are_means_over_periods() -> None:
 def test_many_steps_are_few_deliveries_and_few_points(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock that goes on by 5 ms at each look: five seconds, and a delivery each two."""
     looks = itertools.count()
-    clock = SimpleNamespace(
-        time=lambda: 0.005 * next(looks), monotonic=lambda: 0.005 * next(looks), perf_counter=time.perf_counter
-    )
+    clock = SimpleNamespace(monotonic=lambda: 0.005 * next(looks), perf_counter=time.perf_counter)
     monkeypatch.setattr(delivery, "time", clock)
     monkeypatch.setattr(journal, "time", SimpleNamespace(time=lambda: 0.0))
     sent = mock.Mock(side_effect=Delivery.flush)
@@ -73,7 +71,7 @@ def test_many_steps_are_few_deliveries_and_few_points(root: Path, monkeypatch: p
     with tracking.run("train") as run:
         for step in range(1000):
             run.metrics({f"value {number}": float(step) for number in range(20)}, step)
-        assert sent.call_count <= 4
+        assert 2 <= sent.call_count <= 4
     history = client(root).get_metric_history(run.id, "value 0")
     assert [point.step for point in history][-1] == 999
     assert len(history) <= 4

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 
 from unflare.events import Array
+from unflare.synthesis.textures import SOFT
 
 Form = Literal["disc", "polygon", "bar", "wheel", "fan", "hand", "car", "ball", "lamp"]
 FINE = 4  # bits after the point of places in OpenCV's drawings
-SOFT = 0.7  # pixels: what a lens leaves of an edge
 
 
 def outline(form: Form, radius: float, half: int, rng: np.random.Generator) -> Array:

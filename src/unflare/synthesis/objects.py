@@ -10,7 +10,7 @@ from unflare.synthesis.camera import Camera, draw_camera, draw_wave
 from unflare.synthesis.forms import Form
 from unflare.synthesis.ground import Ground, draw_ground
 from unflare.synthesis.lamp import log_uniform
-from unflare.synthesis.motion import Motion, Wave, looks
+from unflare.synthesis.motion import STILL, Motion, Wave, looks
 from unflare.synthesis.textures import TEXTURES
 from unflare.synthesis.things import Thing
 
@@ -107,7 +107,6 @@ def _cradle(shape: tuple[int, int], rng: np.random.Generator) -> list[Thing]:
     left, y = rng.uniform(0.1, 0.5) * shape[1], rng.uniform(0.3, 0.8) * shape[0]
     sway, pulse = draw_wave((2, 40), (0.5, 2.5), rng), rng.uniform(0.6, 2.0)
     side = {0: -1, count - 1: 1}
-    still = Wave(0.0, 0.0, 0.0)
     return [
         Thing(
             form="ball",
@@ -120,9 +119,9 @@ def _cradle(shape: tuple[int, int], rng: np.random.Generator) -> list[Thing]:
             motion=Motion(
                 left + 2 * radius * number,
                 y,
-                sway=(sway, still),
+                sway=(sway, STILL),
                 arm=arm,
-                swing=Wave(swing, pulse, phase) if number in side else still,
+                swing=Wave(swing, pulse, phase) if number in side else STILL,
                 side=side.get(number, 0),
             ),
             seed=int(rng.integers(2**31)),

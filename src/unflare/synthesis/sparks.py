@@ -83,7 +83,8 @@ def _draw_source(style: Style, shape: tuple[int, int], count: int, rng: np.rando
         for within, size in ((style.life, 1.0), (style.speed, scale), (style.radius, scale))
     )
     burst, width = int(rng.integers(0, style.burst + 1)), 2 * math.sqrt(radius[0] * radius[1]) + 2
-    swept = math.sqrt(speed[0] * speed[1]) * width * (1 + burst / 6)  # by each that is alive, in a second
+    # By each that is alive, in a second; a piece flies 0.4 times as fast and as long: a sixth of what its spark sweeps.
+    swept = math.sqrt(speed[0] * speed[1]) * width * (1 + burst / 6)
     alive = min(log_uniform(style.count, rng), SWEPT * shape[0] * shape[1] / swept) / count
     return Source(
         x=shape[1] * rng.uniform(0.05, 0.95),
