@@ -68,7 +68,7 @@ def main(scenes: Path, features: Path, models: Path, report: Path, record_path: 
         record.memory.mark("threshold", p.training.steps)
         facts = {"features": list(FEATURES), "definition": VERSION, "window": p.features.window}
         with record.clock("threshold"):
-            threshold, scores, background = choose_threshold(network, sources["validation"])
+            threshold, scores, background = choose_threshold(network, sources["validation"], p.training.keep_background)
             facts |= {"threshold": threshold, "background_thresholds": background}
             network.save(models, facts | {"validation": asdict(scores)})
         with record.clock("validation"):

@@ -33,6 +33,7 @@ PLAN = params.Training(
     precision="float32",
     validate_every=20,
     validation_windows=6,
+    keep_background=0.0,
 )
 SMALL = params.Network(d_model=16, d_state=4, d_conv=4, expand=1, layers=2)
 
@@ -138,12 +139,18 @@ def test_fitting_learns_and_the_history_adds_up(cache: Cache, tmp_path: Path) ->
     assert len(rows) == PLAN.steps
     assert sum(float(row["seconds"]) for row in rows) == pytest.approx(total, rel=1e-6)
     assert summary["best"]["loss"] == trainer.lowest
-    threshold, found, background = choose_threshold(trainer.take_best(), cache)
+    best = trainer.take_best()
+    threshold, found, background = choose_threshold(best, cache, 0.0)
     assert 0 < threshold < 1
     assert found.events == 1440
     assert found.roc_auc is not None
     assert found.roc_auc > 0.9
     assert list(background.values()) == sorted(background.values())
+    assert found.background_kept
+    assert choose_threshold(best, cache, found.background_kept - 0.01).threshold == threshold
+    higher = choose_threshold(best, cache, 1.0)
+    assert higher.threshold > threshold
+    assert higher.scores.background_kept == 1
 
 
 def test_a_loss_that_is_no_number_stops_the_training(cache: Cache) -> None:

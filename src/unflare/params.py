@@ -142,6 +142,7 @@ class Training(Noun):
     precision: Literal["float32", "bfloat16", "float16"]
     validate_every: Count
     validation_windows: Count
+    keep_background: Share
 
     @model_validator(mode="after")
     def _lead_inside_window(self) -> Self:

@@ -5,6 +5,7 @@ is at least the threshold; so 0 removes every event, and any threshold above 1 n
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -129,17 +130,17 @@ def best_threshold(probability: Array, flare: Array) -> float:
     return float(middle if middle > lower else upper)
 
 
-def background_thresholds(probability: Array, flare: Array) -> dict[str, float]:
-    """For each of SHARES the lowest threshold that keeps at least this share of the background events.
+def background_thresholds(probability: Array, flare: Array, shares: Sequence[float] = SHARES) -> dict[str, float]:
+    """For each share, from above 0 to 1, the lowest threshold that keeps at least this share of the background events.
 
     For probabilities float32 (n,) of a validation set. Raises ValueError as `scores`, and without background.
     """
     background = np.sort(probability[~_truth(probability, flare)])
     if not len(background):
         raise ValueError("thresholds: expected background events to keep, found none")
-    places = [math.ceil(share * len(background)) - 1 for share in SHARES]
+    places = [math.ceil(share * len(background)) - 1 for share in shares]
     above = np.nextafter(background[places], np.float32(2))
-    return {str(share): float(threshold) for share, threshold in zip(SHARES, above, strict=True)}
+    return {str(share): float(threshold) for share, threshold in zip(shares, above, strict=True)}
 
 
 def curve(probability: Array, flare: Array, points: int = 200) -> Curve:

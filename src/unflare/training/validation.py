@@ -69,7 +69,7 @@ def validate(network: Classifier, source: Source, plan: Training) -> Validation:
 
 
 class Choice(NamedTuple):
-    """threshold   of greatest F1
+    """threshold   of greatest F1, or a higher one that keeps as much background as was asked for
     scores      what it gives
     background  thresholds that keep shares of the background, by share
     """
@@ -79,11 +79,13 @@ class Choice(NamedTuple):
     background: dict[str, float]
 
 
-def choose_threshold(network: Classifier, source: Source) -> Choice:
-    """Over all scenes, each scored as a whole."""
+def choose_threshold(network: Classifier, source: Source, keep: float) -> Choice:
+    """Over all scenes, each scored as a whole; `keep` is the share of the background that has to stay, 0 to 1."""
     said = [score_scene(network, source, scene) for scene in range(len(source.offsets) - 1)]
     probability, flare = (np.concatenate(parts) for parts in zip(*said, strict=True))
     threshold = best_threshold(probability, flare)
+    if keep:
+        threshold = max(threshold, *background_thresholds(probability, flare, (keep,)).values())
     return Choice(threshold, scores(probability, flare, threshold), background_thresholds(probability, flare))
 
 
