@@ -4,7 +4,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: setup setup-gpu fetch repro test lint ui report compare clean
+.PHONY: setup setup-gpu fetch weights repro test lint ui report compare clean
 
 setup: $(VENV)/.ready
 
@@ -34,6 +34,20 @@ fetch: setup
 		wget --quiet --continue --tries=20 --directory-prefix=data/raw $$url || exit 2; \
 		dvc commit --quiet --force $$file.dvc || exit 2; \
 	done
+
+# The experiment that the weights in src/unflare/weights are of; their README says on what, and how long.
+WEIGHTS := seed=7 data.validation=0.1 data.test=0.08 \
+	sample.sequences=180 sample.seconds=1.02 sample.flares=400 \
+	sample.shapes=[[260,346],[480,640],[180,240],[480,640],[260,346],[720,1280],[480,640]] \
+	sample.kinds=[objects,street,objects,street,sparks] sample.thresholds=[0.6,2.0] \
+	scenes.train=2000 scenes.validation=60 scenes.test=40 scenes.background_only=0.3 scenes.thresholds=[0.6,2.0] \
+	features.cache=false \
+	training.window=4096 training.lead=512 training.batch=16 training.steps=7500 training.warmup=300 \
+	training.precision=bfloat16 training.validate_every=750 training.validation_windows=240 training.keep_background=0.97
+
+weights: setup
+	dvc exp run --name weights $(WEIGHTS:%=-S '%') train
+	cp models/model.safetensors models/model.json src/unflare/weights/
 
 repro: setup
 	dvc repro

@@ -5,14 +5,14 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from unflare import params, runtime, tracking
+from unflare import runtime, tracking
 from unflare.evaluation import generators, results
 from unflare.evaluation.benchmark import judge
 from unflare.evaluation.comparison import compare
 from unflare.evaluation.tuning import made, tune
 from unflare.events.scene import scene_paths
 from unflare.inference import NetworkScorer
-from unflare.network import Classifier
+from unflare.network import Classifier, shipped
 
 EXAMPLES = 3
 GALLERY = 12
@@ -20,12 +20,12 @@ GALLERY = 12
 
 def main(scenes: Path, models: Path, report: Path, record_path: Path) -> None:
     with runtime.stage(record_path, computes=True) as record, ExitStack() as stack:
-        p, device = params.load(), record.device
+        device = record.device
         with record.clock("tracking"):
             card = json.loads((models / "run.json").read_text(encoding="utf-8"))
             run = stack.enter_context(tracking.run("evaluate", card["id"]))
-        network = Classifier.load(models, device)
-        scorer = NetworkScorer(network, p.features.window)
+        networks = {"unflare": Classifier.load(models, device), "shipped": Classifier.load(shipped(), device)}
+        network, scorers = networks["unflare"], {name: NetworkScorer.of(one) for name, one in networks.items()}
         record.implementations = {"scan": network.scan, "device": str(device)}
         validation, test = (scene_paths(scenes / split) for split in ("validation", "test"))
 
@@ -34,10 +34,10 @@ def main(scenes: Path, models: Path, report: Path, record_path: Path) -> None:
             tuned = tune(validation, record.clock)
         choices = {name: one.choice for name, one in tuned.items()}
         thresholds = {name: one.threshold for name, one in tuned.items()}
-        thresholds |= {"unflare": network.facts["threshold"], "oracle": 0.5}
+        thresholds |= {name: one.facts["threshold"] for name, one in networks.items()} | {"oracle": 0.5}
 
         record.memory.mark("test")
-        found = judge({"unflare": scorer, **made(tuned)}, test, record.clock)
+        found = judge({**scorers, **made(tuned)}, test, record.clock)
         found["oracle"] = found["unflare"].oracle()
 
         record.memory.mark("streams")

@@ -9,7 +9,7 @@ import numpy as np
 from unflare.events.stream import Array
 from unflare.reporting.colors import BLUE, GREEN, MUTED, ORANGE
 from unflare.reporting.drawing import COLORS, bars, drawing, grouped_bars, stacked_bars
-from unflare.reporting.records import GIB, Missing, Records, stage_file
+from unflare.reporting.records import GIB, OURS, Missing, Records, stage_file
 
 BLIND = {
     "keep_all": "--",
@@ -91,8 +91,8 @@ def precision_recall(records: Records, path: Path) -> None:
             values = np.array(
                 [[float(p[c] or "nan") for c in ("recall", "precision", "false_positive_rate")] for p in points]
             )
-            color = BLUE if method == "unflare" else MUTED if method in BLIND else next(others)
-            width, dashes = 2.2 if method == "unflare" else 1.2, BLIND.get(method, "-")
+            color = BLUE if method in OURS else MUTED if method in BLIND else next(others)
+            width, dashes = 2.2 if method in OURS else 1.2, ":" if method == "shipped" else BLIND.get(method, "-")
             for axes, x, y in ((left, 0, 1), (right, 2, 0)):
                 marker = "o" if len(values) < 4 else ""
                 axes.plot(values[:, x], values[:, y], dashes, color=color, linewidth=width, marker=marker, label=method)

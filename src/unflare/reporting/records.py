@@ -13,7 +13,8 @@ import yaml
 
 GIB = 2**30
 STAGES = ("sample", "prepare", "fusion", "synthesize", "featurize", "train", "evaluate")
-NO_RIVALS = {"unflare", "oracle"}  # ours, and what knows the answer
+OURS = ("unflare", "shipped")  # the network of the run, and the one that comes with the package
+NO_RIVALS = {*OURS, "oracle"}  # which knows the answer
 FILES: tuple[str, ...] = ("params.yaml", "dvc.lock", "data/index.json", "models/run.json", "reports/previous.json")
 FILES += ("reports/stages/*.json", "reports/training/*", "reports/evaluation/*")
 

@@ -6,7 +6,7 @@ from statistics import mean, stdev
 from unflare.reporting.comparison import Snapshot
 from unflare.reporting.document import Block, Cell, Table, Text
 from unflare.reporting.phrases import Phrases
-from unflare.reporting.records import NO_RIVALS
+from unflare.reporting.records import NO_RIVALS, OURS
 from unflare.reporting.tables import standing
 
 EVENTS = dict.fromkeys(("f1", "roc_auc", "average_precision"), "{:.3f}")
@@ -28,7 +28,8 @@ def methods(runs: Mapping[str, Snapshot], say: Phrases) -> Iterator[Block]:
     for group, forms in (("results", EVENTS), ("streams", STREAMS)):
         cells = [[_text(rows, name, metric, form) for metric, form in forms.items()] for name in names]
         yield _table(names, [say(group, metric) for metric in forms], cells, say)
-    yield _table(names, [say("compare", "ahead")], [[_ahead(rows, name)] for name in names], say)
+    cells = [[_ahead(rows, ours, name) for ours in OURS] for name in names]
+    yield _table(names, [say("compare", "ahead", method=say.word("methods", ours)) for ours in OURS], cells, say)
 
 
 def _table(names: Sequence[str], header: Sequence[str], texts: Sequence[Sequence[str]], say: Phrases) -> Table:
@@ -43,7 +44,7 @@ def _table(names: Sequence[str], header: Sequence[str], texts: Sequence[Sequence
 
 def _ranked(rows: Rows) -> list[str]:
     names = dict.fromkeys(name for run in rows for name in run)
-    return sorted(names, key=lambda name: (*standing(name), -mean(_values(rows, name, "f1") or [0.0])))
+    return sorted(names, key=lambda name: (standing(name), -mean(_values(rows, name, "f1") or [0.0])))
 
 
 def _values(rows: Rows, method: str, metric: str) -> list[float]:
@@ -59,16 +60,18 @@ def _text(rows: Rows, method: str, metric: str, form: str) -> str:
     return form.format(mean(values)) + spread + (f" [{len(values)}]" if len(values) < len(rows) else "")
 
 
-def _ahead(rows: Rows, method: str) -> str:
-    """In how many runs ours is strictly better, by F1, ROC-AUC and Chamfer distance, of those that have both."""
+def _ahead(rows: Rows, ours: str, method: str) -> str:
+    """In how many runs one of ours is strictly better, by F1, ROC-AUC and Chamfer distance, of those that have both."""
     if method in NO_RIVALS:
         return "–"
     pairs = {
         metric: [
-            (run["unflare"][metric] - run[method][metric]) * sign
+            (run[ours][metric] - run[method][metric]) * sign
             for run in rows
-            if metric in run.get("unflare", {}) and metric in run.get(method, {})
+            if metric in run.get(ours, {}) and metric in run.get(method, {})
         ]
         for metric, sign in BETTER.items()
     }
+    if not any(pairs.values()):
+        return "–"
     return ", ".join(f"{sum(gap > 0 for gap in gaps)}/{len(gaps)}" if gaps else "–" for gaps in pairs.values())

@@ -46,7 +46,7 @@ def nearest_first(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:
         mean = methods[name].get("chamfer", {}).get("mean")
         return float("inf") if mean is None else float(mean)
 
-    return sorted(methods, key=lambda name: (*standing(name), distance(name)))
+    return sorted(methods, key=lambda name: (standing(name), distance(name)))
 
 
 def _table(methods: Mapping[str, Mapping[str, Any]], forms: Mapping[str, str], say: Phrases, caption: str) -> Table:

@@ -7,7 +7,7 @@ from pathlib import Path
 from unflare.reporting.document import Block, Check, Checks, Conclusion, Document, Text, Tiles, to_markdown
 from unflare.reporting.findings import Finding
 from unflare.reporting.phrases import Phrases
-from unflare.reporting.records import NO_RIVALS, Impossible, Missing, Records, stage_file
+from unflare.reporting.records import NO_RIVALS, Impossible, Missing, Records, finite, need, stage_file
 from unflare.reporting.tables import SHARES, score_text
 
 HEADLINES = ("f1", "roc_auc", "background_kept", "flare_removed")
@@ -72,7 +72,7 @@ def conclusion(material: Material, say: Phrases) -> list[Block]:
 
 def summary(material: Material, say: Phrases) -> list[Block]:
     blocks: list[Block] = []
-    for sentence in (_trained, _ahead, _pipeline, _data):
+    for sentence in (_trained, _ahead, _shipped, _pipeline, _data):
         try:
             blocks.append(Text(sentence(material.records, say)))
         except Missing as missing:
@@ -156,6 +156,15 @@ def _ahead(records: Records, say: Phrases) -> str:
     return say(
         "summary", "ahead", events=ours["events"], f1=ours["f1"], auc=ours["roc_auc"], rival=rival, rival_f1=best
     )
+
+
+def _shipped(records: Records, say: Phrases) -> str:
+    row = need(records.scores("test"), "reports/evaluation/metrics.json: splits.test", "shipped")
+    values = {
+        name: finite(need(row, "test.shipped", name), f"test.shipped: {name}")
+        for name in ("f1", "roc_auc", "background_kept")
+    }
+    return say("summary", "shipped", **values)
 
 
 def _pipeline(records: Records, say: Phrases) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from unflare.reporting.document import Cell, Table
 from unflare.reporting.phrases import Phrases
-from unflare.reporting.records import Missing, Records
+from unflare.reporting.records import OURS, Missing, Records
 
 SCORES = ("precision", "recall", "f1", "roc_auc", "average_precision", "background_kept", "flare_removed", "threshold")
 SCENARIOS = {  # what a scenario can show
@@ -16,14 +16,14 @@ SCENARIOS = {  # what a scenario can show
 SHARES = {"background_kept", "flare_removed"}
 
 
-def standing(method: str) -> tuple[bool, bool]:
+def standing(method: str) -> int:
     """Sorts ours first, and what knows the answer last."""
-    return method != "unflare", method == "oracle"
+    return OURS.index(method) if method in OURS else len(OURS) + (method == "oracle")
 
 
 def ranked(methods: Mapping[str, Mapping[str, float | None]]) -> list[str]:
     """Names of methods by F1, and as `standing` has them."""
-    return sorted(methods, key=lambda name: (*standing(name), -(methods[name].get("f1") or 0.0)))
+    return sorted(methods, key=lambda name: (standing(name), -(methods[name].get("f1") or 0.0)))
 
 
 def score_table(records: Records, phrases: Phrases, split: str) -> Table:

@@ -1,0 +1,69 @@
+"""The weights that come with the package: whole, of the present features, as their card says, and of use."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import unflare
+from unflare import params
+from unflare.events import Scene, build
+from unflare.features import FEATURES, VERSION
+from unflare.network import Classifier, shipped
+from unflare.runtime import Clock
+from unflare.scores import scores
+from unflare.synthesis.compose import make_scene, plan
+from unflare.synthesis.sample import write_flare, write_sequence
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def network() -> Classifier:
+    return Classifier.load(shipped())
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> list[Scene]:
+    """Three mixed scenes of small sensors, of sequences and flares that no training has seen."""
+    root, p = tmp_path_factory.mktemp("data"), params.load(ROOT / "params.yaml")
+    sample = p.sample.model_copy(update={"shapes": ((120, 160),), "seconds": 1.0})
+    for number in range(3):
+        write_sequence(root, sample, p.sensor, 4242, number, Clock())
+        write_flare(root, 4242, number, Clock())
+    alike = dict.fromkeys(("train", "validation", "test"), 1)
+    settings = p.scenes.model_copy(update={**alike, "flare_only": 0.0, "background_only": 0.0})
+    index = build(root, settings.duration, 0.3, 0.3, seed=1)
+    jobs = [job for split in alike for job in plan(index, split, settings, seed=1)]
+    return [make_scene(settings, p.lamp, p.sensor, job, Clock()) for job in jobs]
+
+
+def test_they_are_of_the_present_network_and_features(network: Classifier) -> None:
+    assert network.parameter_count == 271_745
+    assert network.shape == params.load(ROOT / "params.yaml").network
+    assert (network.facts["definition"], network.facts["features"]) == (VERSION, list(FEATURES))
+    assert network.facts["window"] == params.load(ROOT / "params.yaml").features.window
+    assert all(tensor.isfinite().all() for tensor in network.state_dict().values())
+
+
+def test_their_facts_are_written_beside_them(network: Classifier) -> None:
+    assert json.loads(shipped().with_suffix(".json").read_text(encoding="utf-8")) == network.facts
+
+
+def test_the_card_has_the_figures_of_the_facts(network: Classifier) -> None:
+    card = shipped().with_name("README.md").read_text(encoding="utf-8")
+    facts = network.facts
+    assert f"threshold {facts['threshold']:.3f}" in card
+    for score in ("f1", "roc_auc", "background_kept"):
+        assert f"{facts['validation'][score]:.3f}" in card
+
+
+def test_they_tell_flare_from_background(scenes: list[Scene], network: Classifier) -> None:
+    said = np.concatenate([unflare.score(scene.events) for scene in scenes])
+    flare = np.concatenate([scene.flare for scene in scenes])
+    found = scores(said, flare, network.facts["threshold"])
+    assert found.roc_auc
+    assert found.roc_auc > 0.85
+    assert found.f1
+    assert found.f1 > 0.9
