@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from formats import some_events, written
+from typer.testing import CliRunner
 
 import unflare
 from unflare import params
+from unflare.commands import app
 from unflare.events import Scene, build
 from unflare.features import FEATURES, VERSION
 from unflare.network import Classifier, shipped
@@ -67,3 +70,13 @@ def test_they_tell_flare_from_background(scenes: list[Scene], network: Classifie
     assert found.roc_auc > 0.85
     assert found.f1
     assert found.f1 > 0.9
+
+
+def test_a_recording_is_cleaned_by_them_where_no_model_is_named(tmp_path: Path, network: Classifier) -> None:
+    path, out = written(tmp_path, "npz", some_events()), tmp_path / "clean.npz"
+    done = CliRunner().invoke(app, ["clean", str(path), "-o", str(out)])
+    assert done.exit_code == 0, done.output
+    assert f"{shipped()}), threshold {network.facts['threshold']:.3f}" in done.output
+    events, kept = unflare.load(path), unflare.load(out)
+    expected = events[unflare.score(events) < network.facts["threshold"]]
+    assert all(np.array_equal(getattr(kept, name), getattr(expected, name)) for name in "txyp")
