@@ -46,6 +46,7 @@ WEIGHTS := seed=7 data.validation=0.1 data.test=0.08 \
 	training.precision=bfloat16 training.validate_every=750 training.validation_windows=240 training.keep_background=0.97
 
 weights: setup
+	@python -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else "make weights: expected a CUDA device, found none")'
 	dvc exp run --name weights $(WEIGHTS:%=-S '%') train
 	cp models/model.safetensors models/model.json src/unflare/weights/
 

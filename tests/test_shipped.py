@@ -1,10 +1,13 @@
 """The weights that come with the package: whole, of the present features, as their card says, and of use."""
 
 import json
+import shlex
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from formats import some_events, written
 from typer.testing import CliRunner
 
@@ -60,6 +63,22 @@ def test_the_card_has_the_figures_of_the_facts(network: Classifier) -> None:
     assert f"threshold {facts['threshold']:.3f}" in card
     for score in ("f1", "roc_auc", "background_kept"):
         assert f"{facts['validation'][score]:.3f}" in card
+
+
+def test_the_experiment_that_makes_them_is_one_of_parameters_that_there_are() -> None:
+    command = ["make", "--dry-run", "--old-file=.venv/.ready", "weights"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    experiment, copy = said.splitlines()[-2:]
+    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    settings = [word for word in shlex.split(experiment) if "=" in word]
+    for place, value in (setting.split("=", 1) for setting in settings):
+        *nouns, name = place.split(".")
+        noun = content[nouns[0]] if nouns else content
+        assert name in noun
+        noun[name] = yaml.safe_load(value)
+    assert len(settings) > 10
+    assert params.Params.model_validate(content).training.keep_background > 0
+    assert copy.endswith(f" {shipped().parent.relative_to(ROOT)}/")
 
 
 def test_they_tell_flare_from_background(scenes: list[Scene], network: Classifier) -> None:
