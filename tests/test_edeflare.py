@@ -21,7 +21,11 @@ def stream(columns: dict[str, list[int]]) -> Events:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["name"]))
 def test_every_number_is_that_of_the_authors(case: dict[str, Any]) -> None:
     found = edeflare(stream(case["estimate"]), stream(case["truth"]))
-    assert found == {name: float(value) for name, value in case["expected"].items()}
+    expected = {name: float(value) for name, value in case["expected"].items()}
+    # 1 - exp(-x) of a small x: the last bit of numpy's exponential is another on a processor without AVX-512.
+    exponential = "gaussian_distance"
+    assert found.pop(exponential) == pytest.approx(expected.pop(exponential), rel=1e-10)
+    assert found == expected
 
 
 def test_times_count_from_each_streams_first_event() -> None:

@@ -1,6 +1,7 @@
 """The weights that come with the package: whole, of the present features, as their card says, and of use."""
 
 import json
+import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -66,8 +67,9 @@ def test_the_card_has_the_figures_of_the_facts(network: Classifier) -> None:
 
 
 def test_the_experiment_that_makes_them_is_one_of_parameters_that_there_are() -> None:
-    command = ["make", "--dry-run", "--old-file=.venv/.ready", "weights"]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    command = ["make", "--dry-run", "--no-print-directory", "--old-file=.venv/.ready", "weights"]
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    said = subprocess.run(command, cwd=ROOT, env=outside, capture_output=True, text=True, check=True).stdout
     experiment, copy = said.splitlines()[-2:]
     content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     settings = [word for word in shlex.split(experiment) if "=" in word]
