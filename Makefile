@@ -37,13 +37,13 @@ fetch: setup
 
 # The experiment that the weights in src/unflare/weights are of; their README says on what, and how long.
 WEIGHTS := seed=7 data.validation=0.1 data.test=0.08 \
-	sample.sequences=180 sample.seconds=1.02 sample.flares=400 \
+	sample.sequences=200 sample.seconds=1.02 sample.flares=480 \
 	sample.shapes=[[260,346],[480,640],[180,240],[480,640],[260,346],[720,1280],[480,640]] \
 	sample.kinds=[objects,street,objects,street,sparks] sample.thresholds=[0.6,2.0] \
-	scenes.train=2000 scenes.validation=60 scenes.test=40 scenes.background_only=0.3 scenes.thresholds=[0.6,2.0] \
+	scenes.train=2400 scenes.validation=60 scenes.test=40 scenes.background_only=0.3 scenes.thresholds=[0.6,2.0] \
 	features.cache=false \
-	training.window=4096 training.lead=512 training.batch=16 training.steps=7500 training.warmup=300 \
-	training.precision=bfloat16 training.validate_every=750 training.validation_windows=240 training.keep_background=0.97
+	training.window=4096 training.lead=0 training.batch=16 training.steps=15000 training.warmup=300 \
+	training.precision=bfloat16 training.validate_every=1000 training.validation_windows=240 training.keep_background=0.975
 
 weights: setup
 	@python -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else "make weights: expected a CUDA device, found none")'
