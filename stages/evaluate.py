@@ -32,7 +32,8 @@ def main(scenes: Path, models: Path, report: Path, record_path: Path) -> None:
         record.memory.mark("validation")
         with record.clock("tuning"):
             tuned = tune(validation, record.clock)
-        choices = {name: one.choice for name, one in tuned.items()}
+        choices = {name: one.choice for name, one in tuned.items() if one.choice}
+        weights = {name: {"weights": one.digest, "seed": one.facts.get("seed")} for name, one in networks.items()}
         thresholds = {name: one.threshold for name, one in tuned.items()}
         thresholds |= {name: one.facts["threshold"] for name, one in networks.items()} | {"oracle": 0.5}
 
@@ -50,7 +51,8 @@ def main(scenes: Path, models: Path, report: Path, record_path: Path) -> None:
             tables = results.tables(said, thresholds)
             tables["validation"]["unflare"] = {"overall": network.facts["validation"]}
             results.add_streams(tables["test"], streams)
-            results.write_tables(report, tables, thresholds["unflare"], choices, record.clock.seconds)
+            facts = {"threshold": thresholds["unflare"], "choices": choices, "weights": weights}
+            results.write_tables(report, tables, facts | {"seconds": dict(record.clock.seconds)})
             results.write_curves(report, found)
             results.write_examples(report, found["unflare"], test, EXAMPLES)
             results.write_gallery(report, test[:GALLERY])
@@ -59,7 +61,8 @@ def main(scenes: Path, models: Path, report: Path, record_path: Path) -> None:
             run.artifact(report / "metrics.json", "evaluation")
             for name, scenarios in tables["test"].items():
                 threshold = {"threshold": thresholds[name]} if name in thresholds else {}
-                run.child(name, {"method": name, **threshold, **choices.get(name, {})}, results.named(scenarios))
+                known = {"method": name, **threshold, **choices.get(name, {}), **weights.get(name, {})}
+                run.child(name, known, results.named(scenarios))
             stack.close()
         for name, scenarios in tables["test"].items():
             values = results.named({"overall": scenarios["overall"]})

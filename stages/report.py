@@ -34,7 +34,7 @@ def main(reports: Path, models: Path) -> None:
         run.artifact(reports / "figures", "report/figures")
         if records.has(*VALIDATION_F1):
             tags = {"validation.f1": records.number(*VALIDATION_F1), "git.revision": card.get("git.revision", "none")}
-            tags |= {"data.features": lock_tags(root, before="report").get("dvc.featurize.data/features", "none")}
+            tags |= {"data.scenes": lock_tags(root, before="report").get("dvc.synthesize.data/scenes", "none")}
             tags |= {"findings": tally(counts)}
             run.version(tags, sound=not counts["problem"])
     print(f"report: {tally(counts)}")

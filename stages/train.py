@@ -67,6 +67,7 @@ def main(scenes: Path, features: Path, models: Path, report: Path, record_path: 
             summary |= {"scaling": found}
         record.memory.mark("threshold", p.training.steps)
         facts = {"features": list(FEATURES), "definition": VERSION, "window": p.features.window}
+        facts |= {"seed": p.seed, "step": summary["best"]["step"]}
         with record.clock("threshold"):
             threshold, scores, background = choose_threshold(network, sources["validation"], p.training.keep_background)
             facts |= {"threshold": threshold, "background_thresholds": background}

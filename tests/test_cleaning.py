@@ -1,5 +1,6 @@
 """Laws of cleaning: what is kept is what scored below the threshold, and no interruption changes a byte of it."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -51,7 +52,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _with_window(network: Classifier) -> Classifier:
-    network.facts = {"window": 25_000}
+    network.facts = {"window": 25_000, "definition": VERSION}
     return network
 
 
@@ -147,6 +148,23 @@ def test_an_interruption_leaves_no_output_and_resume_ends_with_the_same_bytes(
     assert out.read_bytes() == content
 
 
+def test_a_copy_that_fails_leaves_what_was_scored(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, out = written(tmp_path, "npz", some_events()), tmp_path / "out.npz"
+    call = ("clean", path, "-o", out, "--model", model)
+
+    def failing(*_: object) -> None:
+        raise ValueError("it could not be written")
+
+    with monkeypatch.context() as at_first:
+        at_first.setattr("unflare.cleaning.passes.copy_kept", failing)
+        assert run(*call) == (2, "it could not be written")
+    assert (tmp_path / ".out.npz.unfinished").is_dir()
+    assert not out.exists()
+    code, said = run(*call, "--resume")
+    assert (code, "scored before the interruption" in said) == (0, True)
+    assert {one.name for one in tmp_path.iterdir()} == {path.name, out.name}
+
+
 @pytest.mark.parametrize("kind", ["DSEC HDF5", "npz", "EVT2", "AEDAT4"])
 def test_a_full_disk_is_one_sentence_and_leaves_no_output(tmp_path: Path, command: Zygote, kind: str) -> None:
     path = written(tmp_path, kind, some_events(20_000))
@@ -200,9 +218,23 @@ def test_without_weights_a_model_is_asked_for(tmp_path: Path, monkeypatch: pytes
 
 def test_a_model_of_other_features_is_refused(tmp_path: Path, model: Path) -> None:
     network = Classifier.load(model)
-    place = network.save(tmp_path, {"window": 25_000, "definition": VERSION - 1})
-    with pytest.raises(ValueError, match="found version"):
-        unflare.score(some_events(10), place)
+    for said in ({"definition": VERSION - 1}, {}):
+        place = network.save(tmp_path, {"window": 25_000, **said})
+        with pytest.raises(ValueError, match=f"found version {said.get('definition')}"):
+            unflare.score(some_events(10), place)
+
+
+def test_an_empty_name_is_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        unflare.score(some_events(10), "")
+
+
+def test_the_help_names_the_shares_that_a_model_says_how_to_keep() -> None:
+    from unflare.commands.clean import KEEP
+    from unflare.scores import SHARES
+
+    assert re.findall(r"0\.\d+", KEEP) == [str(share) for share in SHARES]
 
 
 def test_two_cannot_write_one_output(tmp_path: Path) -> None:

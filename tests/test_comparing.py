@@ -66,6 +66,21 @@ def test_methods_have_mean_and_spread_over_the_runs_and_ours_is_counted(page: Pa
     }
 
 
+def test_weights_that_were_others_are_not_averaged(tmp_path: Path) -> None:
+    earlier = snapshot(Records(write_results(tmp_path)))
+    scores = tmp_path / "reports/evaluation/metrics.json"
+    edit(scores, lambda content: content["weights"]["shipped"].update(weights="2" * 16))
+    edit(scores, lambda content: content["splits"]["test"]["shipped"]["overall"].update(f1=0.5))
+    later = snapshot(Records(tmp_path))
+    for order, expected in (([earlier, later], "0.500 [1]"), ([later, earlier], "0.929 [1]")):
+        text = write_comparison(order, tmp_path / "compare").with_suffix(".md").read_text()
+        assert "were not the same in all of these runs" in text
+        assert re.search(rf"^\| \**shipped weights\**[ |]*{re.escape(expected)}", text, re.MULTILINE)
+    same = write_comparison([later, later], tmp_path / "compare").with_suffix(".md").read_text()
+    assert "were not the same" not in same
+    assert re.search(r"^\| \**shipped weights\**[ |]*0.500 \(0.000\)", same, re.MULTILINE)
+
+
 def test_the_page_needs_nothing_but_itself(page: Path) -> None:
     text = page.read_text()
     assert "<svg" in text

@@ -82,7 +82,7 @@ def test_metrics_of_a_method_are_those_of_what_it_keeps_and_failures_are_counted
     assert (failures["signal_kept"], failures["noise_removed"], failures["denoising_accuracy"]) == (1, 1, 2)
     assert found["oracle"]["overall"]["denoising_accuracy"].mean == 1
     assert found["drop_all"]["mixed"]["chamfer"].mean == 100
-    assert found["drop_all"]["overall"]["chamfer"].failures == 1  # neither flare nor truth is left in one scene
+    assert found["drop_all"]["flare_only"]["chamfer"].mean == 0  # neither flare nor truth is left, as it should be
     assert "signal_kept" not in found["comb"]["overall"]
 
 
@@ -92,7 +92,7 @@ def test_what_is_written_has_scores_and_summaries_and_goes_to_the_run(scenes: li
     results.add_streams(
         tables["test"], compare(judged, {"keep_all": 0.5}, {"voxels": generators["voxels"]()}, scenes, Clock())
     )
-    results.write_tables(tmp_path, tables, 0.5, {"baf": {"window": 2_000}, "keep_all": {}}, {})
+    results.write_tables(tmp_path, tables, {"choices": {"baf": {"window": 2_000}}})
     written = json.loads((tmp_path / "metrics.json").read_text())
     assert written["choices"] == {"baf": {"window": 2_000}}
     row = written["splits"]["test"]["keep_all"]["overall"]

@@ -109,7 +109,10 @@ def test_a_filter_without_sense_is_refused() -> None:
 def test_a_time_surface_keeps_where_it_is_fresh(tau: float) -> None:
     events = stream(5)
     fresh = np.array(reference.freshness(events, tau))
-    assert judged(TimeSurface(tau), events) == pytest.approx(0.2 / (0.2 + fresh), abs=1e-6)
+    said = judged(TimeSurface(tau), events)
+    assert said == pytest.approx(0.2 / (0.2 + fresh), abs=1e-6)
+    assert ((said < 0.5) == (fresh > 0.2)).all()
+    assert 0 < (said < 0.5).mean() < 1
 
 
 @pytest.mark.parametrize("window", [0, 2_000, 25_000])

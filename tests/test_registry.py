@@ -37,7 +37,7 @@ def trained(root: Path, name: str = "train") -> str:
 
 def reported(run: str, f1: float, data: str = "a", *, sound: bool = True) -> None:
     with tracking.run("report", resume=run) as report:
-        report.version({"validation.f1": f1, "data.features": data}, sound=sound)
+        report.version({"validation.f1": f1, "data.scenes": data}, sound=sound)
 
 
 def holder(root: Path) -> str | None:
@@ -104,11 +104,11 @@ def test_the_best_was_never_seen_with_a_problem(root: Path) -> None:
 
 
 def test_the_alias_goes_to_the_version_of_the_newer_data() -> None:
-    ours = {"validation.f1": "0.7", "data.features": "a"}
+    ours = {"validation.f1": "0.7", "data.scenes": "a"}
     assert deserves(ours, None)
     assert not deserves(ours, ours | {"validation.f1": "0.8"})
     assert not deserves(ours, ours)
-    assert deserves(ours, {"validation.f1": "0.8", "data.features": "b"})
+    assert deserves(ours, {"validation.f1": "0.8", "data.scenes": "b"})
     assert deserves(ours, {})
 
 
@@ -137,7 +137,7 @@ def test_the_version_of_a_temporary_experiment_is_in_the_store_of_the_root(
 
 def test_a_run_without_a_model_has_no_version_and_holds_nothing_up(root: Path) -> None:
     with tracking.run("train") as run:
-        run.version({"validation.f1": 0.9, "data.features": "a"}, sound=True)
+        run.version({"validation.f1": 0.9, "data.scenes": "a"}, sound=True)
         run.metrics({"loss": 1.0})
     assert stored(root, run.id).data.metrics == {"loss": 1.0}
     assert not client(root).search_registered_models()

@@ -48,6 +48,18 @@ def test_a_share_of_the_background_is_kept_and_no_more_than_ties_ask_for(seed: i
         background_thresholds(probability, np.ones_like(flare))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_removed_where_95_percent_stay_is_what_that_threshold_removes(seed: int) -> None:
+    probability, flare = drawn(seed)
+    threshold = background_thresholds(probability, flare, (0.95,))["0.95"]
+    at = scores(probability, flare, threshold)
+    assert at.flare_removed
+    assert scores(probability, flare, 0.5).flare_removed_at_95 == at.flare_removed
+    assert scores(np.zeros_like(flare), flare, 0.5).flare_removed_at_95 == 0
+    assert scores((flare > 0.5).astype(np.float32), flare, 0.5).flare_removed_at_95 == 1
+    assert scores(probability, np.zeros_like(flare), 0.5).flare_removed_at_95 is None
+
+
 def test_the_threshold_itself_removes() -> None:
     assert scores(PROBABILITY, FLARE, float(np.float32(0.6))).recall == 3 / 5
     assert scores(PROBABILITY, FLARE, 0.0).recall == 1

@@ -42,8 +42,9 @@ class NetworkScorer:
 
         Raises FileNotFoundError, or ValueError of one sentence.
         """
-        network = model if isinstance(model, Classifier) else Classifier.load(Path(model or shipped()), _place(device))
-        window, definition = network.facts.get("window"), network.facts.get("definition", VERSION)
+        found = shipped() if model is None else model
+        network = found if isinstance(found, Classifier) else Classifier.load(Path(found), _place(device))
+        window, definition = network.facts.get("window"), network.facts.get("definition")
         if not isinstance(window, int) or window < 1:
             raise ValueError(f"model: expected the window of its features in us among its facts, found {window}")
         if definition != VERSION:

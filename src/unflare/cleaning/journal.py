@@ -107,7 +107,8 @@ def journal(output: Path, task: Mapping[str, Any], *, resume: bool) -> Iterator[
             try:
                 yield opened
             except ValueError:
-                shutil.rmtree(folder)  # it would end there again
+                if opened.done < task["events"]:
+                    shutil.rmtree(folder)  # it would end there again
                 raise
             finally:
                 opened.close()

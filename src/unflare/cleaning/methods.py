@@ -1,6 +1,5 @@
 """What says how likely each event is flare: the network, or a classical filter."""
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from unflare.evaluation import baselines
 from unflare.events import Array, Events, Scorer
 from unflare.features import IMPLEMENTATION, sorting
 from unflare.inference import NetworkScorer
-from unflare.network import Classifier, shipped
+from unflare.network import shipped
 
 CHUNKS = {"cpu": 1 << 18, "cuda": 1 << 21}  # events that are scored between two looks at the clock; multiples of 8
 
@@ -69,14 +68,14 @@ class Method:
 
 def network_method(model: Path | None, device: str) -> Method:
     """By a saved model, or the weights that come with the package. Raises FileNotFoundError, or ValueError."""
-    path = model or shipped()
+    path = shipped() if model is None else model
     scorer = NetworkScorer.of(path, device)
     network = scorer.network
     features = IMPLEMENTATION if device == "cpu" else sorting.IMPLEMENTATION
     return Method(
-        name=f"{network.facts.get('name', 'EventDenoisingMamba')} ({path})",
+        name=f"EventDenoisingMamba ({path})",
         backend=f"{device}: {network.scan}; features {features}",
-        identity=f"{_digest(network)} on {device}",
+        identity=f"{network.digest} on {device}",
         chunk=CHUNKS[device],
         threshold=network.facts.get("threshold"),
         facts=network.facts,
@@ -115,10 +114,3 @@ class _Fed:
     def _chunks(self) -> Iterator[Events]:
         while True:
             yield self._waiting.popleft()
-
-
-def _digest(network: Classifier) -> str:
-    total = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        total.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
-    return total.hexdigest()[:16]

@@ -34,6 +34,12 @@ EXAMPLES = """Examples:
 * unflare clean night.h5 -o night.clean.h5 --resume: go on after an interruption"""
 
 
+KEEP = (
+    "The model's threshold that keeps this share of the background events of its validation scenes, all together: "
+    "0.8, 0.9, 0.95, 0.98, 0.99, 0.995 or 0.999."
+)
+
+
 def clean(  # noqa: PLR0913 - a command has as many options as its users need
     recording: In,
     *,
@@ -45,10 +51,8 @@ def clean(  # noqa: PLR0913 - a command has as many options as its users need
     threshold: Annotated[
         float | None, typer.Option(metavar="P", help="Remove events from this flare probability. Default: the model's.")
     ] = None,
-    keep_background: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="The model's threshold that keeps this share of background.")
-    ] = None,
-    device: Device = "cpu",
+    keep_background: Annotated[float | None, typer.Option(metavar="SHARE", help=KEEP)] = None,
+    device: Device = None,
     sensor: Sensor = None,
     repair: Repair = False,
     resume: Resume = False,
@@ -91,7 +95,7 @@ def lines(summary: "Summary") -> list[str]:
         ("kept", f"{s.kept:,}, {_share(s.kept, s.events)}: {s.kept_on:,} ON and {kept_off:,} OFF"),
         ("removed", f"{removed:,}, {_share(removed, s.events)}: {s.on - s.kept_on:,} ON and {off - kept_off:,} OFF"),
         ("speed", f"{s.scored / s.seconds:,.0f} events/s" if s.scored else "scored before the interruption"),
-        ("method", f"{s.method}, threshold {s.threshold:.3g}"),
+        ("method", f"{s.method}, threshold {s.threshold:.3f}"),
         ("backend", s.backend),
         ("format", s.format),
     ]

@@ -56,9 +56,10 @@ def _mamba() -> str:
 
 
 def _weights() -> str:
-    from unflare.network import shipped
+    from unflare.inference import NetworkScorer
 
-    return str(shipped())
+    facts = NetworkScorer.of(None).network.facts
+    return f"features of version {facts['definition']}, threshold {facts['threshold']:.3f}"
 
 
 def _hdf5() -> str:

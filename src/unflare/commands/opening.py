@@ -22,7 +22,9 @@ Repair = Annotated[
 Model = Annotated[
     Path | None, typer.Option(metavar="FILE", help="A trained model. Default: the one that comes with the package.")
 ]
-Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+Device = Annotated[
+    str | None, typer.Option(metavar="cpu|cuda", help="Default: UNFLARE_DEVICE, else cuda if there is one, else cpu.")
+]
 MethodName = Annotated[
     str | None,
     typer.Option("--method", metavar="NAME", help="A classical filter, not the network: baf, stcf, pfd_a, pfd_b, ..."),
@@ -38,13 +40,14 @@ def opened(path: Path, sensor: str | None, *, repair: bool) -> "Recording":
     return open_recording(path, sensor_shape(sensor), repair=repair)
 
 
-def chosen(method: str | None, model: Path | None, device: str) -> "Method":
+def chosen(method: str | None, model: Path | None, device: str | None) -> "Method":
     """Raises FileNotFoundError, or ValueError of one sentence."""
+    from unflare import runtime
     from unflare.cleaning import filter_method, network_method
 
     if method is None:
-        return network_method(model, device)
-    if model or device != "cpu":
+        return network_method(model, device or runtime.device().type)
+    if model or device == "cuda":
         raise ValueError("--method names a classical filter, which has no --model and runs on the cpu")
     return filter_method(method)
 

@@ -33,7 +33,7 @@ def score(  # noqa: PLR0913 - a command has as many options as its users need
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="A name that ends in .npz.")],
     model: Model = None,
     method: MethodName = None,
-    device: Device = "cpu",
+    device: Device = None,
     sensor: Sensor = None,
     repair: Repair = False,
     resume: Resume = False,

@@ -45,7 +45,7 @@ class Judgement:
         return rows
 
     def oracle(self) -> "Judgement":
-        """What the truth itself would say: the best that removing events can do."""
+        """What the truth itself would say: the bound of scores of events, not of every metric of streams."""
         return replace(self, probability=(self.flare > 0.5).astype(np.float32))
 
 

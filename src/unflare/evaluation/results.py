@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from unflare.evaluation.benchmark import SCENARIOS, Judgement
-from unflare.evaluation.filters import Choice
 from unflare.evaluation.summary import Summary
 from unflare.events import Array, Events, aside
 from unflare.events.scene import load_scene
@@ -58,12 +57,9 @@ def named(scenarios: Scenarios) -> dict[str, float | None]:
     return found
 
 
-def write_tables(
-    folder: Path, splits: Tables, threshold: float, choices: Mapping[str, Choice], seconds: Mapping[str, float]
-) -> None:
-    """metrics.json; `choices` are the parameters that validation chose for the baselines."""
-    chosen = {name: dict(choice) for name, choice in choices.items() if choice}
-    content = {"threshold": threshold, "choices": chosen, "splits": splits, "seconds": dict(seconds)}
+def write_tables(folder: Path, splits: Tables, facts: Mapping[str, Any]) -> None:
+    """metrics.json: the tables, and what else there is to say of the methods."""
+    content = {**facts, "splits": splits}
     with aside(folder / "metrics.json") as path:
         path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
 

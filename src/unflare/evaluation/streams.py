@@ -1,4 +1,4 @@
-"""Metrics of a de-flared stream that no deletion, no clock and no scale of its own can please.
+"""Metrics of a de-flared stream whose distances and F1 no deletion, no clock and no scale of its own can please.
 
 Beside the published ones (`unflare.edeflare`), whose Chamfer distance goes one way, between streams that are each
 scaled by their own extremes, and whose stretches without events are left out:
@@ -7,7 +7,8 @@ scaled by their own extremes, and whose stretches without events are left out:
   scale: 100 is the sensor's width in x, its height in y, and 100 ms in t. An event of the other polarity is 100 away
   wherever it is, and 100 is the most that a distance can be. That is the scale that the authors' paper describes.
 - Voxels have the authors' size, 8 bins of 2.5 ms in each 20 ms, but one clock, which starts where it is told, and
-  stretches without events count as zeros. Sums are over all stretches before they are divided.
+  stretches without events count as zeros. Sums are over all stretches before they are divided. The mean square errors
+  do reward deletion, since most voxels of a truth are empty.
 """
 
 import math
@@ -29,15 +30,15 @@ SHARPNESS = 0.4  # of the Gaussian distance, as published: 1 - exp(-d^2 / 0.4)
 class Streams:
     """A stream against its truth; None where it is not defined.
 
-    chamfer    mean distance to the nearest event of the other stream, the mean of both ways; None without any event
+    chamfer    mean distance to the nearest event of the other stream, the mean of both ways; 0 if neither has an event
     gaussian   the same of 1 - exp(-d^2 / 0.4)
     clock_mse                      mean square of the difference of signed voxels
     clock_pmse_2, clock_pmse_4     the same of both polarities, pooled 2x2 and 4x4
     clock_rf1, _tf1, _tpf1         F1 of filled voxels: all; of any bin of a stretch; of any polarity too; None without
     """
 
-    chamfer: float | None
-    gaussian: float | None
+    chamfer: float
+    gaussian: float
     clock_mse: float
     clock_pmse_2: float
     clock_pmse_4: float
@@ -76,8 +77,8 @@ def _scaled(events: Events) -> Array:
     return np.stack([column * (FAR / unit) for column, unit in parts], axis=1)
 
 
-def _mean(values: list[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None
+def _mean(values: list[float]) -> float:
+    return math.fsum(values) / len(values) if values else 0.0
 
 
 def _on_the_clock(estimate: Events, truth: Events, span: tuple[int, int]) -> dict[str, Any]:

@@ -3,11 +3,15 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import stdev
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Over the scenes where a metric is defined; mean and spread, the standard deviation, are None if nowhere."""
+    """Over the scenes where a metric is defined; the mean is None if nowhere.
+
+    The spread is the standard deviation of a sample, over one less than the scenes; None of fewer than two.
+    """
 
     mean: float | None
     spread: float | None
@@ -22,7 +26,7 @@ def summarize(values: Sequence[float | None]) -> Summary:
     if not known:
         return Summary(None, None, len(values), failures)
     mean = math.fsum(known) / len(known)
-    spread = math.sqrt(math.fsum((value - mean) ** 2 for value in known) / len(known))
+    spread = stdev(known) if len(known) > 1 else None
     return Summary(mean, spread, len(values), failures)
 
 

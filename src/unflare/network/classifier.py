@@ -1,5 +1,6 @@
 """EventDenoisingMamba: thirteen features of each event in, the logit of its being flare out."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,14 @@ class Classifier(nn.Module):
     @property
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
+
+    @property
+    def digest(self) -> str:
+        """What these weights are known by: the beginning of a SHA-256 over names and values, 16 hexadecimal digits."""
+        total = hashlib.sha256()
+        for name, tensor in sorted(self.state_dict().items()):
+            total.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
+        return total.hexdigest()[:16]
 
     def save(self, folder: Path, facts: dict[str, Any]) -> Path:
         """Weights with their facts as `folder`/model.safetensors, the facts alone, to read, as model.json.

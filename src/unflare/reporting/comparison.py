@@ -9,12 +9,12 @@ Snapshot = dict[str, dict[str, Any]]
 
 
 def snapshot(records: Records) -> Snapshot:
-    """Sections `run`, `params`, `scores`, `methods`, `training`, `seconds`, `step` and `memory`.
+    """Sections `run`, `params`, `scores`, `methods`, `weights`, `training`, `seconds`, `step` and `memory`.
 
     One without records is empty.
     """
     found: Snapshot = {}
-    for section in (_run, _params, _scores, _methods, _training, _seconds, _step, _memory):
+    for section in (_run, _params, _scores, _methods, _weights, _training, _seconds, _step, _memory):
         try:
             found[section.__name__.strip("_")] = section(records)
         except Missing:
@@ -46,6 +46,12 @@ def _methods(records: Records) -> dict[str, Any]:
         | {metric: row["mean"] for metric, row in streams.get(name, {}).items() if row.get("mean") is not None}
         for name in sorted({*scores, *streams})
     }
+
+
+def _weights(records: Records) -> dict[str, Any]:
+    """Digest of each network that was scored."""
+    found = records.at("reports/evaluation/metrics.json", "weights")
+    return {name: one["weights"] for name, one in found.items()}
 
 
 def _training(records: Records) -> dict[str, Any]:

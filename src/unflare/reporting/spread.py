@@ -19,17 +19,27 @@ Rows = Sequence[Mapping[str, Mapping[str, float]]]  # run, method, metric
 
 def methods(runs: Mapping[str, Snapshot], say: Phrases) -> Iterator[Block]:
     """Tables of the methods, those of the best F1 first, by all test scenes of each run."""
-    rows = [run["methods"] for run in runs.values() if run["methods"]]
-    if not rows:
+    scored = [run for run in runs.values() if run["methods"]]
+    if not scored:
         yield Text(say("compare", "empty"))
         return
-    yield Text(say("compare", "methods_means", count=len(rows)))
+    yield Text(say("compare", "methods_means", count=len(scored)))
+    newest = scored[-1]["weights"].get("shipped")
+    if any(run["weights"].get("shipped") != newest for run in scored):
+        yield Text(say("compare", "other_weights", digest=newest or "–"))
+    rows = [_of_weights(run, newest) for run in scored]
     names = _ranked(rows)
     for group, forms in (("results", EVENTS), ("streams", STREAMS)):
         cells = [[_text(rows, name, metric, form) for metric, form in forms.items()] for name in names]
         yield _table(names, [say(group, metric) for metric in forms], cells, say)
     cells = [[_ahead(rows, ours, name) for ours in OURS] for name in names]
     yield _table(names, [say("compare", "ahead", method=say.word("methods", ours)) for ours in OURS], cells, say)
+
+
+def _of_weights(run: Snapshot, digest: str | None) -> Mapping[str, Mapping[str, float]]:
+    """The methods of a run; without the package's weights where those were others."""
+    same = run["weights"].get("shipped") == digest
+    return {name: row for name, row in run["methods"].items() if same or name != "shipped"}
 
 
 def _table(names: Sequence[str], header: Sequence[str], texts: Sequence[Sequence[str]], say: Phrases) -> Table:

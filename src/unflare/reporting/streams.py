@@ -65,8 +65,10 @@ def _text(summary: Mapping[str, Any] | None, form: str, metric: str) -> str:
     if failures == scenes:
         return "– [0]"
     computed = f" [{scenes - failures:.0f}]" if failures else ""
-    mean, spread = (finite(need(summary, metric, name), f"{metric}.{name}") for name in ("mean", "spread"))
-    return f"{form.format(mean)} ({form.format(spread)}){computed}"
+    mean = form.format(finite(need(summary, metric, "mean"), f"{metric}.mean"))
+    if scenes - failures < 2:
+        return mean + computed
+    return f"{mean} ({form.format(finite(need(summary, metric, 'spread'), f'{metric}.spread'))}){computed}"
 
 
 def _choices(records: Records, say: Phrases) -> str:

@@ -84,10 +84,10 @@ def prove(
 
 
 def summary(cases: Sequence[Rows]) -> dict[str, dict[str, dict[str, float]]]:
-    """Row -> measure -> mean and spread (standard deviation) over the cases."""
+    """Row -> measure -> mean and spread (standard deviation of a sample) over the cases."""
     return {
         row: {
-            measure: {"mean": float(np.mean(values)), "spread": float(np.std(values))}
+            measure: {"mean": float(np.mean(values)), "spread": float(np.std(values, ddof=min(1, len(values) - 1)))}
             for measure in cases[0][row]
             for values in [[case[row][measure] for case in cases]]
         }

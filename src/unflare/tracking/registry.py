@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 MODEL = "eventmamba-fx"
 BEST = "best"
-SCORE, DATA = "validation.f1", "data.features"
+SCORE, DATA = "validation.f1", "data.scenes"
 
 
 def register(client: MlflowClient, run: str, tags: Mapping[str, str], *, sound: bool) -> None:

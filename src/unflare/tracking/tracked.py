@@ -136,7 +136,7 @@ class Run:
     def version(self, tags: Mapping[str, object], *, sound: bool) -> None:
         """The run's model as a version of the registered model; `unflare.tracking.registry` says which one is best.
 
-        tags    validation.f1 and data.features decide, others inform
+        tags    validation.f1 and data.scenes decide, others inform
         sound   no finding of the run is a problem
         """
         self._say("version", values=_words(tags), sound=sound)

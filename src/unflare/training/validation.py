@@ -12,7 +12,7 @@ from torch.nn import functional
 from unflare.events import Array
 from unflare.network import Classifier
 from unflare.params import Training
-from unflare.scores import Scores, background_thresholds, best_threshold, scores
+from unflare.scores import SHARES, Scores, background_thresholds, best_threshold, scores
 from unflare.training.batches import stacked
 from unflare.training.precision import Precision
 from unflare.training.sources import Source
@@ -83,10 +83,11 @@ def choose_threshold(network: Classifier, source: Source, keep: float) -> Choice
     """Over all scenes, each scored as a whole; `keep` is the share of the background that has to stay, 0 to 1."""
     said = [score_scene(network, source, scene) for scene in range(len(source.offsets) - 1)]
     probability, flare = (np.concatenate(parts) for parts in zip(*said, strict=True))
-    threshold = best_threshold(probability, flare)
+    threshold, shares = best_threshold(probability, flare), sorted({*SHARES, *([keep] if keep else [])})
+    background = background_thresholds(probability, flare, shares)
     if keep:
-        threshold = max(threshold, *background_thresholds(probability, flare, (keep,)).values())
-    return Choice(threshold, scores(probability, flare, threshold), background_thresholds(probability, flare))
+        threshold = max(threshold, background[str(keep)])
+    return Choice(threshold, scores(probability, flare, threshold), background)
 
 
 @torch.no_grad()

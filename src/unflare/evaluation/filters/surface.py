@@ -12,7 +12,7 @@ from unflare.events import Array, Events
 
 @dataclass(frozen=True)
 class TimeSurface:
-    """Keeps an event on a fresh surface: where the mean of exp(-age / tau) over its 3x3 pixels reaches `threshold`.
+    """Keeps an event on a fresh surface: where the mean of exp(-age / tau) over its 3x3 pixels is above `threshold`.
 
     Time surfaces are those of Lagorce et al., "HOTS: A Hierarchy of Event-Based Time-Surfaces for Pattern
     Recognition", TPAMI 2017; as a filter, with these values, Ding et al., "E-MLB", TMM 2023. The ages are those of the

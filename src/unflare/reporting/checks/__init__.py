@@ -31,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     learning.precision_costs_nothing,
     scores.beats_baselines,
     scores.output_closer_than_input,
+    scores.shipped_weights_unseen,
     scores.evaluation_is_sound,
     learning.validation_close_to_training,
     scores.test_close_to_validation,
