@@ -38,7 +38,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             cv2.circle(image, (48, 48), width + number, (255, 255, 255), -1)
             assert cv2.imwrite(str(data / "Flare-R" / name / f"{number}.png"), image)
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["scenes"] |= {"train": 24, "validation": 3, "test": 3, "duration": 60_000}
+    params["scenes"] |= {"train": 12, "validation": 3, "test": 3, "duration": 60_000}
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     build(data, 60_000, 0.2, 0.2, seed=1).save(folder / "data" / "index.json")
     synthesize(folder, "whole", workers=1)
@@ -91,7 +91,7 @@ def facts(folder: Path, name: str) -> dict[str, object]:
 @pytest.mark.slow
 def test_two_workers_make_the_bytes_of_one(project: Path) -> None:
     synthesize(project, "two", workers=2)
-    assert len(content(project / "whole/scenes")) == 30
+    assert len(content(project / "whole/scenes")) == 18
     assert content(project / "two/scenes") == content(project / "whole/scenes")
     assert facts(project, "two") == facts(project, "whole")
     assert not (project / "two/checkpoints/scenes").exists()
