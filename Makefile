@@ -42,13 +42,14 @@ WEIGHTS := seed=7 data.validation=0.1 data.test=0.08 \
 	sample.kinds=[objects,street,objects,street,sparks] sample.thresholds=[0.6,2.0] \
 	scenes.train=2400 scenes.validation=60 scenes.test=40 scenes.background_only=0.3 scenes.thresholds=[0.6,2.0] \
 	features.cache=false \
-	training.window=4096 training.lead=0 training.batch=16 training.steps=15000 training.warmup=300 \
-	training.precision=bfloat16 training.validate_every=1000 training.validation_windows=240 training.keep_background=0.975
+	training.window=2048 training.lead=0 training.batch=32 training.steps=15000 training.warmup=300 \
+	training.precision=bfloat16 training.validate_every=1000 training.validation_windows=240 training.keep_background=0.985
 
 weights: setup
 	@python -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else "make weights: expected a CUDA device, found none")'
-	dvc exp run --name weights $(WEIGHTS:%=-S '%') train
+	dvc exp run $(WEIGHTS:%=-S '%') train
 	cp models/model.safetensors models/model.json src/unflare/weights/
+	@echo "make weights: params.yaml is this experiment's now, so are data and models; git checkout params.yaml and make repro go back"
 
 repro: setup
 	dvc repro

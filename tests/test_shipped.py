@@ -66,11 +66,11 @@ def test_the_card_has_the_figures_of_the_facts(network: Classifier) -> None:
         assert f"{facts['validation'][score]:.3f}" in card
 
 
-def test_the_experiment_that_makes_them_is_one_of_parameters_that_there_are() -> None:
+def test_the_experiment_that_makes_them_is_one_of_parameters_and_theirs(network: Classifier) -> None:
     command = ["make", "--dry-run", "--no-print-directory", "--old-file=.venv/.ready", "weights"]
     outside = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     said = subprocess.run(command, cwd=ROOT, env=outside, capture_output=True, text=True, check=True).stdout
-    experiment, copy = said.splitlines()[-2:]
+    experiment, copy = said.splitlines()[-3:-1]
     content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     settings = [word for word in shlex.split(experiment) if "=" in word]
     for place, value in (setting.split("=", 1) for setting in settings):
@@ -79,7 +79,10 @@ def test_the_experiment_that_makes_them_is_one_of_parameters_that_there_are() ->
         assert name in noun
         noun[name] = yaml.safe_load(value)
     assert len(settings) > 10
-    assert params.Params.model_validate(content).training.keep_background > 0
+    made = params.Params.model_validate(content)
+    assert made.seed == network.facts["seed"]
+    assert made.network == network.shape
+    assert network.facts["background_thresholds"][str(made.training.keep_background)] == network.facts["threshold"]
     assert copy.endswith(f" {shipped().parent.relative_to(ROOT)}/")
 
 
