@@ -111,15 +111,7 @@ def test_the_run_is_in_the_store_with_a_model_that_predicts(finished: Path) -> N
 
 
 @pytest.mark.slow
-def test_the_same_seed_trains_the_same_weights(finished: Path) -> None:
-    before = (finished / "models" / "model.safetensors").read_bytes()
-    arguments = ("data/scenes", "data/features", "again", "again/reports", "again/train.json", "again/checkpoints")
-    run(finished, sys.executable, "stages/train.py", *arguments)
-    assert (finished / "again" / "model.safetensors").read_bytes() == before
-
-
-@pytest.mark.slow
-def test_without_a_cache_the_training_computes_the_same_features(finished: Path) -> None:
+def test_the_same_seed_trains_the_same_weights_also_without_a_cache_of_features(finished: Path) -> None:
     before = (finished / "models" / "model.safetensors").read_bytes()
     write_params(finished, TINY | {"features": {"cache": False}})
     try:
