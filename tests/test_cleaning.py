@@ -35,7 +35,8 @@ def command() -> Iterator[Zygote]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Decoders are forks of this process."""
+    """Decoders are forks of this process; what is expected was computed on the CPU."""
+    monkeypatch.setenv("UNFLARE_DEVICE", "cpu")
     monkeypatch.setattr("unflare.events.foreign.decoded", forked)
 
 
@@ -222,6 +223,19 @@ def test_a_model_of_other_features_is_refused(tmp_path: Path, model: Path) -> No
         place = network.save(tmp_path, {"window": 25_000, **said})
         with pytest.raises(ValueError, match=f"found version {said.get('definition')}"):
             unflare.score(some_events(10), place)
+
+
+def test_the_commands_run_where_the_pipeline_would(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path, "npz", some_events(100))
+    call = ("clean", path, "-o", tmp_path / "out.npz", "--model", model)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("UNFLARE_DEVICE", "cuda")
+    code, said = run(*call)
+    assert (code, "UNFLARE_DEVICE: expected a CUDA device" in said) == (2, True)
+    code, said = run(*call, "--device", "cpu")
+    assert (code, "backend    cpu: " in said) == (0, True)
 
 
 def test_an_empty_name_is_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

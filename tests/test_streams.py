@@ -88,6 +88,14 @@ def test_empty_stretches_are_zeros_and_the_clock_is_one() -> None:
     assert twice == pytest.approx(streams(truth[truth.t < 20_000], empty(truth.shape), SPAN).clock_mse / 2)
 
 
+def test_square_errors_of_voxels_reward_deletion_and_distances_do_not() -> None:
+    """Why the first stand beside dropping everything: most voxels of a truth are empty."""
+    truth, other = stream(4), stream(9)
+    nothing, wrong = streams(empty(truth.shape), truth, SPAN), streams(other, truth, SPAN)
+    assert nothing.clock_mse < wrong.clock_mse
+    assert nothing.chamfer == 100 > wrong.chamfer
+
+
 def test_what_is_not_defined_is_none_and_the_rest_is_refused() -> None:
     nothing = streams(empty((48, 64)), empty((48, 64)), SPAN)
     assert (nothing.chamfer, nothing.gaussian, nothing.clock_rf1, nothing.clock_mse) == (0, 0, None, 0)

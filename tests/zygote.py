@@ -26,7 +26,8 @@ class Done(NamedTuple):
 
 class Zygote:
     def __init__(self) -> None:
-        kept = os.environ | {"PYTHONPATH": f"{PROJECT / 'src'}{os.pathsep}{PROJECT / 'tests'}", "TERM": "dumb"}
+        places = f"{PROJECT / 'src'}{os.pathsep}{PROJECT / 'tests'}"
+        kept = os.environ | {"PYTHONPATH": places, "TERM": "dumb", "UNFLARE_DEVICE": "cpu"}
         pipe = subprocess.PIPE
         self._process = subprocess.Popen([sys.executable, __file__], stdin=pipe, stdout=pipe, text=True, env=kept)
 
