@@ -86,9 +86,9 @@ def scenes_of(p: params.Params) -> list[Scene]:
 def changed(p: params.Params, seed: int, scenes: int, case: Mapping[str, Mapping[str, object]]) -> params.Params:
     """The parameters with values of their nouns replaced, checked."""
     content = p.model_dump() | {"seed": seed}
-    number = {"scenes": dict.fromkeys(SPLITS, -(-scenes // len(SPLITS)))}
-    number["sample"] = {"sequences": max(6, scenes // 2), "flares": max(12, scenes)}
-    for change in (BASE, number, case):
+    sizes = {"scenes": dict.fromkeys(SPLITS, -(-scenes // len(SPLITS)))}
+    sizes["sample"] = {"sequences": max(6, scenes // 2), "flares": max(12, scenes)}
+    for change in (BASE, sizes, case):
         content |= {noun: content[noun] | dict(values) for noun, values in change.items()}
     return params.Params.model_validate(content)
 

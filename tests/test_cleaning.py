@@ -186,6 +186,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_output(tmp_path: Path, comman
         (["-o", "out.npz", "--threshold", "nan"], "from 0 on"),
         (["-o", "out.npz", "--method", "magic"], "expected one of keep_all"),
         (["-o", "out.npz", "--method", "baf", "--device", "cuda"], "runs on the cpu"),
+        (["-o", "out.npz", "--method", "baf", "--device", "tpu"], "runs on the cpu"),
         (["-o", "out.npz", "--model", "none.safetensors"], "no such model"),
         (["-o", "out.npz", "--sensor", "640"], "such as 640x480"),
         (["-o", "out.npz", "--method", "baf", "--sensor", "0x480"], "such as 640x480"),

@@ -251,7 +251,7 @@ def numbers(content: Any, *place: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401
 
 
 @pytest.mark.parametrize("file", [TRAINING, SCORES, PREPARE, FUSION, SYNTHESIZE, TRAIN])
-@pytest.mark.parametrize("value", [math.nan, -1.0, "0.5"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1.0, "0.5"])
 def test_no_number_that_cannot_be_true_is_shown_as_verified(tmp_path: Path, file: str, value: float | str) -> None:
     path = write_results(tmp_path) / file
     sound = path.read_text()

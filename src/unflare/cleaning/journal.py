@@ -95,7 +95,8 @@ class Journal:
 
 @contextmanager
 def journal(output: Path, task: Mapping[str, Any], *, resume: bool) -> Iterator[Journal]:
-    """The journal beside an output; it goes once the block ends, and stays where it was interrupted.
+    """The journal beside an output; it goes once the block ends, and stays where it was interrupted, or where all is
+    scored and the copy failed.
 
     Raises ValueError if another process is at it, or the work to go on with was another.
     """
@@ -108,7 +109,7 @@ def journal(output: Path, task: Mapping[str, Any], *, resume: bool) -> Iterator[
                 yield opened
             except ValueError:
                 if opened.done < task["events"]:
-                    shutil.rmtree(folder)  # it would end there again
+                    shutil.rmtree(folder)  # the recording or the method is at fault: it would end there again
                 raise
             finally:
                 opened.close()

@@ -46,8 +46,8 @@ def chosen(method: str | None, model: Path | None, device: str | None) -> "Metho
     from unflare.cleaning import filter_method, network_method
 
     if method is None:
-        return network_method(model, device or runtime.device().type)
-    if model or device == "cuda":
+        return network_method(model, runtime.device().type if device is None else device)
+    if model or device not in {None, "cpu"}:
         raise ValueError("--method names a classical filter, which has no --model and runs on the cpu")
     return filter_method(method)
 
